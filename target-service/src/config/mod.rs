@@ -1,0 +1,139 @@
+//! The whole configuration: one file and the environment.
+//!
+//! Invariant: a key that nobody reads is an error, with its place; every knob has a key of its own name.
+
+mod load;
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use load::{ConfigError, load};
+
+use crate::knobs::{KnobError, Knobs};
+use crate::post::{CalendarConfig, LikesConfig};
+use crate::{database, http, telemetry};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub http: http::Config,
+    pub request: http::RequestConfig,
+    pub admin: AdminConfig,
+    pub db: database::Config,
+    pub calendar: CalendarConfig,
+    pub likes: LikesConfig,
+    pub telemetry: telemetry::Config,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Where knobs are turned and the effective configuration is read. A loopback address: whoever reaches
+    /// it may do anything. Default 127.0.0.1:0.
+    pub listen: SocketAddr,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
+    }
+}
+
+impl Config {
+    /// The knobs' first values.
+    pub fn knobs(&self) -> Result<Knobs, KnobError> {
+        let (db, pool) = (&self.db, &self.db.pool);
+        let knobs = Knobs {
+            max_in_flight: self.http.max_in_flight,
+            pool_max_size: pool.max_size,
+            pool_min_size: pool.min_size,
+            acquire_timeout: pool.acquire_timeout,
+            idle_timeout: pool.idle_timeout,
+            max_lifetime: pool.max_lifetime,
+            statement_timeout: db.statement_timeout,
+            lock_timeout: db.lock_timeout,
+            response_grace: db.response_grace,
+            realtime_acquire_timeout: db.class.realtime.acquire_timeout,
+            realtime_query_timeout: db.class.realtime.query_timeout,
+            standard_acquire_timeout: db.class.standard.acquire_timeout,
+            standard_query_timeout: db.class.standard.query_timeout,
+            slow_acquire_timeout: db.class.slow.acquire_timeout,
+            slow_query_timeout: db.class.slow.query_timeout,
+            simulated_delay: db.simulated_delay,
+            calendar_source: self.calendar.source,
+            calendar_max_days: self.calendar.max_days,
+            likes_strategy: self.likes.strategy,
+            likes_optimistic_attempts: self.likes.optimistic_attempts,
+        };
+        knobs.check()?;
+        Ok(knobs)
+    }
+
+    /// What a running service uses: this configuration, with the knobs as they are now.
+    pub fn effective(&self, knobs: &Knobs) -> Value {
+        let mut effective = serde_json::to_value(self).unwrap_or_default();
+        for (name, value) in knobs.to_map() {
+            if let Some(key) = effective.pointer_mut(&pointer(&name)) {
+                *key = value;
+            }
+        }
+        effective
+    }
+}
+
+/// `db.pool.max_size` as a JSON pointer.
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('.', "/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+
+    #[test]
+    fn every_knob_has_a_key_of_its_name_type_and_default() {
+        let config = serde_json::to_value(Config::default()).unwrap();
+        for (name, value) in Knobs::default().to_map() {
+            assert_eq!(config.pointer(&pointer(&name)), Some(&value), "{name}");
+        }
+        assert_eq!(Config::default().knobs().unwrap(), Knobs::default());
+    }
+
+    #[test]
+    fn every_key_that_is_a_knob_gives_the_knob_its_first_value() {
+        let changed: Map<String, Value> = serde_json::from_value(serde_json::json!({
+            "http.max_in_flight": 11, "db.pool.max_size": 12, "db.pool.min_size": 3,
+            "db.pool.acquire_timeout": "14ms", "db.pool.idle_timeout": "15ms", "db.pool.max_lifetime": "16ms",
+            "db.statement_timeout": "17ms", "db.lock_timeout": "18ms", "db.response_grace": "19ms",
+            "db.class.realtime.acquire_timeout": "20ms", "db.class.realtime.query_timeout": "21ms",
+            "db.class.standard.acquire_timeout": "22ms", "db.class.standard.query_timeout": "23ms",
+            "db.class.slow.acquire_timeout": "24ms", "db.class.slow.query_timeout": "25ms",
+            "db.simulated_delay": "26ms", "calendar.source": "preaggregated", "calendar.max_days": 27,
+            "likes.strategy": "derived", "likes.optimistic_attempts": 28,
+        }))
+        .unwrap();
+        let mut config = serde_json::to_value(Config::default()).unwrap();
+        for (name, value) in &changed {
+            *config.pointer_mut(&pointer(name)).unwrap() = value.clone();
+        }
+        let config: Config = serde_json::from_value(config).unwrap();
+        assert_eq!(config.knobs().unwrap().to_map(), changed);
+    }
+
+    #[test]
+    fn the_effective_configuration_shows_the_knobs_as_they_are() {
+        let knobs = Knobs {
+            pool_max_size: 77,
+            ..Knobs::default()
+        };
+        let effective = Config::default().effective(&knobs);
+        assert_eq!(effective["db"]["pool"]["max_size"], 77);
+        assert_eq!(effective["db"]["pool"]["enabled"], true);
+    }
+}

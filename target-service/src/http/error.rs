@@ -1,0 +1,166 @@
+//! The one table of errors that a client can meet: stable code, status, title, and when to try again.
+
+use http::StatusCode;
+
+use super::problem::Problem;
+use crate::database::DatabaseError;
+
+/// Seconds after which trying again makes sense, for what is over soon.
+const SOON: Option<u32> = Some(1);
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub code: &'static str,
+    pub status: StatusCode,
+    pub title: &'static str,
+    /// Seconds.
+    pub retry_after: Option<u32>,
+}
+
+macro_rules! codes {
+    ($($name:ident => $code:literal, $status:ident, $title:literal, $retry_after:expr;)*) => {
+        /// A stable name for what went wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($name),* }
+
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            pub fn row(self) -> Row {
+                match self {
+                    $(Self::$name => Row {
+                        code: $code,
+                        status: StatusCode::$status,
+                        title: $title,
+                        retry_after: $retry_after,
+                    }),*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    // The request itself.
+    MalformedJson => "malformed_json", BAD_REQUEST, "The body is not valid JSON", None;
+    MalformedBody => "malformed_body", BAD_REQUEST, "The body could not be read", None;
+    MalformedPath => "malformed_path", BAD_REQUEST, "The path is malformed", None;
+    MalformedQuery => "malformed_query", BAD_REQUEST, "The query string is malformed", None;
+    MalformedDeadline => "malformed_deadline", BAD_REQUEST, "X-Request-Deadline-Ms is not a number of milliseconds", None;
+    RouteNotFound => "route_not_found", NOT_FOUND, "There is nothing at this path", None;
+    MethodNotAllowed => "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not answer to this method", None;
+    BodyTimeout => "body_timeout", REQUEST_TIMEOUT, "The body came too slowly", None;
+    HeaderTimeout => "header_timeout", REQUEST_TIMEOUT, "The request's headers came too slowly", None;
+    BodyTooLarge => "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large", None;
+    UnsupportedMediaType => "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body must be application/json", None;
+    Invalid => "invalid", UNPROCESSABLE_ENTITY, "Fields of the request are not valid", None;
+
+    // The domains.
+    MemberNotFound => "member_not_found", NOT_FOUND, "There is no such member", None;
+    PostNotFound => "post_not_found", NOT_FOUND, "There is no such post", None;
+    EmailTaken => "email_taken", CONFLICT, "This e-mail address is registered already", None;
+    LikesContended => "likes_contended", SERVICE_UNAVAILABLE, "Too many changed the likes of this post at once", SOON;
+
+    // The service's own state.
+    Overloaded => "overloaded", SERVICE_UNAVAILABLE, "The service has as much work as it takes on", SOON;
+    PoolExhausted => "pool_exhausted", SERVICE_UNAVAILABLE, "All database connections are in use", SOON;
+    DatabaseUnavailable => "database_unavailable", SERVICE_UNAVAILABLE, "The database cannot be reached", SOON;
+    QueryTimeout => "query_timeout", SERVICE_UNAVAILABLE, "A database query took too long", SOON;
+    LockTimeout => "lock_timeout", SERVICE_UNAVAILABLE, "Somebody else holds what the request needs", SOON;
+    ShuttingDown => "shutting_down", SERVICE_UNAVAILABLE, "The service is shutting down", SOON;
+    DeadlineExceeded => "deadline_exceeded", GATEWAY_TIMEOUT, "The request's deadline has passed", None;
+    Internal => "internal", INTERNAL_SERVER_ERROR, "The service failed", None;
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        let code = match &error {
+            DatabaseError::PoolTimeout { .. } => Code::PoolExhausted,
+            DatabaseError::StatementTimeout => Code::QueryTimeout,
+            DatabaseError::LockTimeout => Code::LockTimeout,
+            DatabaseError::DeadlineExceeded => Code::DeadlineExceeded,
+            DatabaseError::Closed => Code::ShuttingDown,
+            DatabaseError::ConnectTimeout { .. }
+            | DatabaseError::Connect(_)
+            | DatabaseError::ConnectionLost(_)
+            | DatabaseError::Unresponsive { .. } => {
+                // Counted by its code. A line for each would be a second load when everything fails.
+                tracing::debug!(%error, "the database is unavailable");
+                Code::DatabaseUnavailable
+            }
+            // What the database says of a statement is for the log, not for clients.
+            DatabaseError::Query(_) => {
+                tracing::error!(%error, "a statement failed");
+                Code::Internal
+            }
+        };
+        Problem::new(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_written_alike() {
+        let codes: HashSet<_> = Code::ALL.iter().map(|code| code.row().code).collect();
+        assert_eq!(codes.len(), Code::ALL.len());
+        for code in codes {
+            assert!(
+                code.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_unavailable_says_when_to_try_again_and_nothing_else_does() {
+        for code in Code::ALL {
+            let row = code.row();
+            let is_temporary = matches!(
+                row.status,
+                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+            );
+            assert_eq!(row.retry_after.is_some(), is_temporary, "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn each_failure_of_the_database_has_its_answer() {
+        let after = Duration::from_secs(1);
+        let lost = || sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into());
+        for (error, code) in [
+            (DatabaseError::PoolTimeout { after }, Code::PoolExhausted),
+            (
+                DatabaseError::ConnectTimeout { after },
+                Code::DatabaseUnavailable,
+            ),
+            (DatabaseError::Connect(lost()), Code::DatabaseUnavailable),
+            (
+                DatabaseError::ConnectionLost(lost()),
+                Code::DatabaseUnavailable,
+            ),
+            (
+                DatabaseError::Unresponsive { after },
+                Code::DatabaseUnavailable,
+            ),
+            (DatabaseError::StatementTimeout, Code::QueryTimeout),
+            (DatabaseError::LockTimeout, Code::LockTimeout),
+            (DatabaseError::DeadlineExceeded, Code::DeadlineExceeded),
+            (DatabaseError::Closed, Code::ShuttingDown),
+            (
+                DatabaseError::Query(sqlx::Error::RowNotFound),
+                Code::Internal,
+            ),
+        ] {
+            let shown = format!("{error:?}");
+            assert_eq!(Problem::from(error).code(), code, "{shown}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Settings that may change while the service runs.
+//!
+//! Each knob has the name and type of a configuration key, which gives it its first value. A request reads
+//! all of them once; a change reaches the requests that arrive after it.
+//! Invariant: a patch is applied as a whole or not at all.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::route_class::RouteClass;
+use crate::strategy::{CalendarSource, LikesStrategy};
+
+/// What each of them does is said where the configuration key of the same name is declared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Knobs {
+    #[serde(rename = "http.max_in_flight")]
+    pub max_in_flight: u32,
+    #[serde(rename = "db.pool.max_size")]
+    pub pool_max_size: u32,
+    #[serde(rename = "db.pool.min_size")]
+    pub pool_min_size: u32,
+    #[serde(rename = "db.pool.acquire_timeout", with = "crate::duration")]
+    pub acquire_timeout: Duration,
+    #[serde(rename = "db.pool.idle_timeout", with = "crate::duration")]
+    pub idle_timeout: Duration,
+    #[serde(rename = "db.pool.max_lifetime", with = "crate::duration")]
+    pub max_lifetime: Duration,
+    #[serde(rename = "db.statement_timeout", with = "crate::duration")]
+    pub statement_timeout: Duration,
+    #[serde(rename = "db.lock_timeout", with = "crate::duration")]
+    pub lock_timeout: Duration,
+    #[serde(rename = "db.response_grace", with = "crate::duration")]
+    pub response_grace: Duration,
+    #[serde(
+        rename = "db.class.realtime.acquire_timeout",
+        with = "crate::duration::option",
+        default
+    )]
+    pub realtime_acquire_timeout: Option<Duration>,
+    #[serde(
+        rename = "db.class.realtime.query_timeout",
+        with = "crate::duration::option",
+        default
+    )]
+    pub realtime_query_timeout: Option<Duration>,
+    #[serde(
+        rename = "db.class.standard.acquire_timeout",
+        with = "crate::duration::option",
+        default
+    )]
+    pub standard_acquire_timeout: Option<Duration>,
+    #[serde(
+        rename = "db.class.standard.query_timeout",
+        with = "crate::duration::option",
+        default
+    )]
+    pub standard_query_timeout: Option<Duration>,
+    #[serde(
+        rename = "db.class.slow.acquire_timeout",
+        with = "crate::duration::option",
+        default
+    )]
+    pub slow_acquire_timeout: Option<Duration>,
+    #[serde(
+        rename = "db.class.slow.query_timeout",
+        with = "crate::duration::option",
+        default
+    )]
+    pub slow_query_timeout: Option<Duration>,
+    #[serde(rename = "db.simulated_delay", with = "crate::duration")]
+    pub simulated_delay: Duration,
+    #[serde(rename = "calendar.source")]
+    pub calendar_source: CalendarSource,
+    #[serde(rename = "calendar.max_days")]
+    pub calendar_max_days: u16,
+    #[serde(rename = "likes.strategy")]
+    pub likes_strategy: LikesStrategy,
+    #[serde(rename = "likes.optimistic_attempts")]
+    pub likes_optimistic_attempts: u32,
+}
+
+/// The largest pool that can be asked for; more connections than any PostgreSQL serves well.
+pub const MAX_POOL_SIZE: u32 = 10_000;
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 0,
+            pool_max_size: 10,
+            pool_min_size: 0,
+            acquire_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_mins(10),
+            max_lifetime: Duration::from_mins(30),
+            statement_timeout: Duration::from_secs(1),
+            lock_timeout: Duration::from_millis(500),
+            response_grace: Duration::from_secs(1),
+            realtime_acquire_timeout: None,
+            realtime_query_timeout: None,
+            standard_acquire_timeout: None,
+            standard_query_timeout: None,
+            slow_acquire_timeout: None,
+            slow_query_timeout: None,
+            simulated_delay: Duration::ZERO,
+            calendar_source: CalendarSource::default(),
+            calendar_max_days: 366,
+            likes_strategy: LikesStrategy::default(),
+            likes_optimistic_attempts: 5,
+        }
+    }
+}
+
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum KnobError {
+    #[error("there is no knob `{name}`; there are {known}")]
+    Unknown { name: String, known: String },
+    #[error("{reason}")]
+    WrongType { name: String, reason: String },
+    #[error("{reason}")]
+    OutOfRange { name: &'static str, reason: String },
+}
+
+impl KnobError {
+    /// The knob to correct.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unknown { name, .. } | Self::WrongType { name, .. } => name,
+            Self::OutOfRange { name, .. } => name,
+        }
+    }
+}
+
+/// What a class of routes has instead of the limits for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassLimits {
+    pub acquire_timeout: Option<Duration>,
+    pub query_timeout: Option<Duration>,
+}
+
+impl Knobs {
+    pub fn class(&self, class: RouteClass) -> ClassLimits {
+        let (acquire_timeout, query_timeout) = match class {
+            RouteClass::Realtime => (self.realtime_acquire_timeout, self.realtime_query_timeout),
+            RouteClass::Standard => (self.standard_acquire_timeout, self.standard_query_timeout),
+            RouteClass::Slow => (self.slow_acquire_timeout, self.slow_query_timeout),
+        };
+        ClassLimits {
+            acquire_timeout,
+            query_timeout,
+        }
+    }
+
+    /// By name, as they are read and patched.
+    pub fn to_map(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            other => unreachable!("a struct with named fields is an object: {other:?}"),
+        }
+    }
+
+    fn patched(&self, patch: &Map<String, Value>) -> Result<Self, KnobError> {
+        let mut knobs = self.to_map();
+        for (name, value) in patch {
+            let Some(knob) = knobs.get_mut(name) else {
+                let known = knobs.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(KnobError::Unknown {
+                    name: name.clone(),
+                    known,
+                });
+            };
+            *knob = value.clone();
+        }
+        let knobs: Self =
+            serde_path_to_error::deserialize(Value::Object(knobs)).map_err(|error| {
+                KnobError::WrongType {
+                    name: error.path().to_string(),
+                    reason: error.inner().to_string(),
+                }
+            })?;
+        knobs.check()?;
+        Ok(knobs)
+    }
+
+    /// What the types alone do not say.
+    pub fn check(&self) -> Result<(), KnobError> {
+        let refuse = |name, reason: &str| {
+            Err(KnobError::OutOfRange {
+                name,
+                reason: reason.to_owned(),
+            })
+        };
+        if !(1..=MAX_POOL_SIZE).contains(&self.pool_max_size) {
+            return refuse("db.pool.max_size", "the pool has 1 to 10000 connections");
+        }
+        if self.pool_min_size > self.pool_max_size {
+            return refuse(
+                "db.pool.min_size",
+                "db.pool.min_size is at most db.pool.max_size",
+            );
+        }
+        if self.calendar_max_days == 0 {
+            return refuse("calendar.max_days", "a calendar covers at least one day");
+        }
+        if self.likes_optimistic_attempts == 0 {
+            return refuse(
+                "likes.optimistic_attempts",
+                "a like is attempted at least once",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The knobs of a running service.
+#[derive(Debug, Clone)]
+pub struct KnobStore {
+    current: Arc<ArcSwap<Knobs>>,
+    /// One patch at a time, together with what follows from it.
+    patching: Arc<Mutex<()>>,
+}
+
+impl KnobStore {
+    pub fn new(knobs: Knobs) -> Self {
+        Self {
+            current: Arc::new(ArcSwap::from_pointee(knobs)),
+            patching: Arc::default(),
+        }
+    }
+
+    pub fn snapshot(&self) -> Arc<Knobs> {
+        self.current.load_full()
+    }
+
+    /// Changes the named knobs and hands the result to `apply` before anybody else may patch.
+    pub fn patch(
+        &self,
+        patch: &Map<String, Value>,
+        apply: impl FnOnce(&Knobs),
+    ) -> Result<Arc<Knobs>, KnobError> {
+        let _one_at_a_time = self.patching.lock().unwrap_or_else(PoisonError::into_inner);
+        let knobs = Arc::new(self.snapshot().patched(patch)?);
+        self.current.store(Arc::clone(&knobs));
+        apply(&knobs);
+        Ok(knobs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn patch(patch: Value) -> Result<Arc<Knobs>, KnobError> {
+        let Value::Object(patch) = patch else {
+            panic!("a patch is an object")
+        };
+        KnobStore::new(Knobs::default()).patch(&patch, |_| ())
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_else() {
+        let knobs =
+            patch(json!({"db.pool.max_size": 20, "db.statement_timeout": "250ms"})).unwrap();
+        let expected = Knobs {
+            pool_max_size: 20,
+            statement_timeout: Duration::from_millis(250),
+            ..Knobs::default()
+        };
+        assert_eq!(*knobs, expected);
+    }
+
+    #[test]
+    fn an_unknown_knob_is_refused_with_the_names_that_there_are() {
+        let error = patch(json!({"db.pool.max": 20})).unwrap_err();
+        assert_eq!(error.name(), "db.pool.max");
+        assert!(error.to_string().contains("db.pool.max_size"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused_by_name() {
+        for (name, value) in [
+            ("db.pool.max_size", json!("20")),
+            ("db.pool.max_size", json!(-1)),
+            ("db.statement_timeout", json!(250)),
+            ("db.statement_timeout", json!("250")),
+            ("likes.strategy", json!("wishful")),
+            ("calendar.max_days", json!(null)),
+        ] {
+            let error = patch(json!({ name: value })).unwrap_err();
+            assert!(matches!(error, KnobError::WrongType { .. }), "{error:?}");
+            assert_eq!(error.name(), name);
+        }
+    }
+
+    #[test]
+    fn values_that_contradict_each_other_are_refused_and_nothing_is_changed() {
+        let store = KnobStore::new(Knobs::default());
+        let Value::Object(contradiction) =
+            json!({"likes.strategy": "derived", "db.pool.min_size": 11})
+        else {
+            unreachable!()
+        };
+        let error = store
+            .patch(&contradiction, |_| panic!("must not be applied"))
+            .unwrap_err();
+        assert_eq!(error.name(), "db.pool.min_size");
+        assert_eq!(*store.snapshot(), Knobs::default());
+    }
+}

@@ -1,0 +1,36 @@
+//! A small social backend to break: an instrumented reference service in which every resilience
+//! technique is a switch.
+//!
+//! | layer | modules | may use |
+//! |---|---|---|
+//! | 5 root | [`config`], [`app`], [`router`], [`admin`], [`serve`], [`system`], [`migrate`], [`seed`] | all |
+//! | 4 domains | [`member`], [`post`] | 3 to 0, never each other |
+//! | 3 | [`http`] | 2 to 0 |
+//! | 2 backing | [`database`] | 1, 0 |
+//! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`ids`], [`knobs`], [`page`], [`route_class`], [`strategy`], [`telemetry`] | each other |
+//!
+//! Layer 1 is for resilience techniques that need no backing service. SQL stands in `store.rs` of a domain,
+//! in `database/`, in the migrations and the seeding, and nowhere else. `tests/it/layering.rs` holds all this.
+
+pub mod admin;
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod database;
+pub mod day;
+pub mod duration;
+pub mod http;
+pub mod ids;
+pub mod knobs;
+pub mod member;
+pub mod migrate;
+pub mod page;
+pub mod post;
+pub mod route_class;
+pub mod router;
+pub mod seed;
+pub mod serve;
+pub mod strategy;
+pub mod system;
+pub mod telemetry;

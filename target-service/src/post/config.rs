@@ -1,0 +1,55 @@
+//! The configuration of the calendar (`calendar.`) and of likes (`likes.`).
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::knobs::Knobs;
+use crate::strategy::{CalendarSource, LikesStrategy};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalendarConfig {
+    /// Decides on which day a post was written, and until which day a birth date is in the past: a name of
+    /// the IANA database. Posts keep the day that was stored with them when this is changed. Default UTC.
+    #[serde(with = "crate::clock::time_zone")]
+    pub time_zone: Tz,
+    /// The longest range that is answered, in days with both ends; more is 422. Bounds the work and the
+    /// size of an answer. Default 366. A knob.
+    pub max_days: u16,
+    /// Where the counts come from. `raw` counts a member's posts in the range at each request,
+    /// `preaggregated` reads at most one row per day. Every post keeps both up to date. Default `raw`.
+    /// A knob.
+    pub source: CalendarSource,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LikesConfig {
+    /// How the likes of a post are counted. May be switched at any time without losing the count.
+    /// Default `increment`. A knob.
+    pub strategy: LikesStrategy,
+    /// With `strategy = "optimistic"`: how often a like is tried while others keep changing the same count,
+    /// before it is answered by 503 `likes_contended`. Default 5. A knob.
+    pub optimistic_attempts: u32,
+}
+
+impl Default for CalendarConfig {
+    fn default() -> Self {
+        let knobs = Knobs::default();
+        Self {
+            time_zone: Tz::UTC,
+            max_days: knobs.calendar_max_days,
+            source: knobs.calendar_source,
+        }
+    }
+}
+
+impl Default for LikesConfig {
+    fn default() -> Self {
+        let knobs = Knobs::default();
+        Self {
+            strategy: knobs.likes_strategy,
+            optimistic_attempts: knobs.likes_optimistic_attempts,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! All routes and all layers of the service, on one page.
+
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::database::Hold;
+use crate::http::abandon::{Abandonment, abandon};
+use crate::http::extract::{BodyLimits, Json};
+use crate::http::scope::Scope;
+use crate::http::shed::{InFlight, shed};
+use crate::http::{Code, Problem, ProblemDocument, body, deadline, scope};
+use crate::member::{self, api::Members};
+use crate::post::{self, api::Posts};
+use crate::system::{self, SystemState};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "target-service",
+        description = "A small social backend in which every resilience technique is a switch."
+    ),
+    components(schemas(ProblemDocument))
+)]
+struct Api;
+
+/// The service's router and the document that describes it.
+pub fn build(app: &App) -> (Router, Document) {
+    let (domains, domains_document) = domains(app).split_for_parts();
+    let system_state = SystemState {
+        database: app.database.clone(),
+        exposition: app.exposition.clone(),
+    };
+    let (system, mut document) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(system::routes().with_state(system_state))
+        .split_for_parts();
+    document.merge(domains_document);
+
+    let shown = document.clone();
+    let router = Router::new()
+        .merge(work(domains, app))
+        .merge(system)
+        .route("/openapi.json", get(async move || Json(shown)))
+        .fallback(async || Problem::new(Code::RouteNotFound))
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed));
+    (every_request(router, app), document)
+}
+
+/// Each domain brings its routes.
+fn domains(app: &App) -> OpenApiRouter {
+    let (database, clock) = (&app.database, app.clock);
+    OpenApiRouter::new()
+        .merge(member::api::routes(Members {
+            database: database.clone(),
+            clock,
+        }))
+        .merge(post::api::routes(Posts {
+            database: database.clone(),
+            clock,
+        }))
+}
+
+/// The layers of the domains' routes. The last one is the outermost.
+fn work(routes: Router, app: &App) -> Router {
+    let http = &app.config.http;
+    let limits = BodyLimits {
+        max: http.max_body,
+        timeout: http.body_read_timeout,
+    };
+    let routes = match app.config.db.hold {
+        Hold::Query => routes,
+        Hold::Request => routes.layer(middleware::from_fn(body::hold_until_sent)),
+    };
+    routes
+        .layer(Extension(limits))
+        .layer(middleware::from_fn(deadline::enforce))
+        .layer(middleware::from_fn_with_state(InFlight::default(), shed))
+}
+
+/// The layers of everything that is served, also of what matches no route. The last one is the outermost.
+fn every_request(router: Router, app: &App) -> Router {
+    let request = &app.config.request;
+    let scope = Scope {
+        knobs: app.knobs.clone(),
+        deadlines: request.deadlines,
+    };
+    let abandonment = Abandonment {
+        policy: request.abandoned,
+        work: app.work.clone(),
+    };
+    router
+        .layer(middleware::from_fn_with_state(scope, scope::open))
+        .layer(middleware::from_fn_with_state(abandonment, abandon))
+}

@@ -1,0 +1,24 @@
+//! Against the real service and a real PostgreSQL. `./squall test` provides the database.
+// Counts are compared as they are exposed: as doubles that hold whole numbers.
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+mod support;
+
+mod admin;
+mod calendar;
+mod deadline;
+mod hold;
+mod http;
+mod layering;
+mod lifecycle;
+mod likes;
+mod member;
+mod openapi;
+mod overload;
+mod paging;
+mod pool;
+mod pool_faults;
+mod pool_sizes;
+mod post;
+mod seed;
+mod telemetry;

@@ -1,0 +1,257 @@
+//! The API document: it describes what is routed and what is answered, and nothing else.
+
+use std::collections::{BTreeSet, HashSet};
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use crate::support::TestApp;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+async fn document(app: &TestApp) -> Value {
+    let answer = app.get("/openapi.json").await;
+    assert_eq!(answer.status, 200);
+    answer.body
+}
+
+fn paths(document: &Value) -> &Map<String, Value> {
+    document["paths"].as_object().unwrap()
+}
+
+/// Every operation as method, path and description.
+fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
+    paths(document)
+        .iter()
+        .flat_map(|(path, item)| {
+            let item = item.as_object().unwrap();
+            item.iter()
+                .map(move |(method, operation)| (method.as_str(), path.as_str(), operation))
+        })
+        .filter(|(method, _, _)| METHODS.contains(method))
+        .collect()
+}
+
+fn with_ids(path: &str) -> String {
+    path.replace("{id}", "1").replace("{member_id}", "1")
+}
+
+fn method_named(method: &str) -> Method {
+    method.to_uppercase().parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_endpoints_of_members_and_posts_are_documented() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    let documented: BTreeSet<String> = operations(&document)
+        .iter()
+        .map(|(method, path, _)| format!("{method} {path}"))
+        .collect();
+    for endpoint in [
+        "post /members",
+        "get /members/{id}",
+        "patch /members/{id}/nickname",
+        "get /members/{id}/nicknames",
+        "get /members/{id}/posts",
+        "get /members/{id}/post-calendar",
+        "post /posts",
+        "get /posts/{id}",
+        "put /posts/{id}/likes/{member_id}",
+        "delete /posts/{id}/likes/{member_id}",
+        "get /healthz",
+        "get /readyz",
+        "get /metrics",
+    ] {
+        assert!(
+            documented.contains(endpoint),
+            "{endpoint} is not in {documented:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_documented_is_routed_and_other_methods_of_its_paths_are_not() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    for (path, item) in paths(&document) {
+        for method in METHODS {
+            let answer = app
+                .send(app.request(method_named(method), &with_ids(path)))
+                .await;
+            let refused = matches!(
+                answer.body["code"].as_str(),
+                Some("route_not_found" | "method_not_allowed")
+            );
+            assert_eq!(
+                refused,
+                item.get(method).is_none(),
+                "{method} {path}: {answer:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_whole() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    let mut names = HashSet::new();
+    for (method, path, operation) in operations(&document) {
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(names.insert(name), "two operations are named {name}");
+        let parameters = operation["parameters"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let in_path: HashSet<&str> = parameters
+            .iter()
+            .filter(|p| p["in"] == "path")
+            .map(|p| p["name"].as_str().unwrap())
+            .collect();
+        for variable in path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        {
+            assert!(
+                in_path.contains(variable),
+                "{method} {path} does not describe {variable}"
+            );
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(
+                response["description"].is_string(),
+                "{method} {path} {status} has no description"
+            );
+        }
+    }
+    for reference in references(&document) {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
+    }
+}
+
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| match value.as_str() {
+                Some(reference) if name == "$ref" => vec![reference],
+                _ => references(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Operation, query, body, status: one of each kind of answer that is documented by its own status.
+fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
+    let none = Value::Null;
+    let member = json!({"email": "kim@example.com", "nickname": "kim", "birth_date": "2000-01-01"});
+    let post = |author: i64| json!({"member_id": author, "contents": "hello"});
+    let nickname = |nickname: &str| json!({ "nickname": nickname });
+    let today = chrono::Utc::now().date_naive();
+    let days = format!("?from={today}&to={today}");
+    let table = [
+        ("post /members", "", &member, "201"),
+        ("post /members", "", &member, "409"),
+        ("post /members", "", &json!({"email": 1}), "422"),
+        ("get /members/{id}", "", &none, "200"),
+        ("patch /members/{id}/nickname", "", &nickname("lee"), "200"),
+        ("patch /members/{id}/nickname", "", &nickname(""), "422"),
+        ("get /members/{id}/nicknames", "?size=1", &none, "200"),
+        ("get /members/{id}/nicknames", "?size=0", &none, "422"),
+        ("post /posts", "", &post(1), "201"),
+        ("post /posts", "", &post(2), "404"),
+        ("get /posts/{id}", "", &none, "200"),
+        ("get /members/{id}/posts", "", &none, "200"),
+        ("get /members/{id}/posts", "?page=1&size=1", &none, "200"),
+        ("get /members/{id}/post-calendar", &days, &none, "200"),
+        ("get /members/{id}/post-calendar", "", &none, "422"),
+        ("put /posts/{id}/likes/{member_id}", "", &none, "200"),
+        ("delete /posts/{id}/likes/{member_id}", "", &none, "200"),
+        ("get /healthz", "", &none, "200"),
+        ("get /readyz", "", &none, "200"),
+    ];
+    let owned = |(operation, query, body, status): (_, &str, &Value, _)| {
+        (operation, query.to_owned(), body.clone(), status)
+    };
+    table.map(owned).to_vec()
+}
+
+#[tokio::test]
+async fn answers_look_as_documented() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    for (operation, query, body, status) in exchanges() {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let request = app.request(method_named(method), &format!("{}{query}", with_ids(path)));
+        let answer = app
+            .send(match body {
+                Value::Null => request,
+                body => request.json(&body),
+            })
+            .await;
+        assert_eq!(answer.status.to_string(), status, "{operation}: {answer:?}");
+        let content = &document["paths"][path][method]["responses"][status]["content"];
+        let content_type = answer.header("content-type").unwrap();
+        let schema = &content[&content_type]["schema"];
+        let place = format!("{operation} {status}");
+        assert!(!schema.is_null(), "{place} documents no {content_type}");
+        assert_conforms(&document, schema, &answer.body, &place);
+    }
+}
+
+/// As far as the document's schemas go: types, references, fields that are required and fields that are known.
+fn assert_conforms(document: &Value, schema: &Value, value: &Value, place: &str) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document
+            .pointer(reference.strip_prefix('#').unwrap())
+            .unwrap();
+        return assert_conforms(document, target, value, place);
+    }
+    assert!(
+        types(schema).contains(&type_of(value)),
+        "{place}: {value} is not of {schema}"
+    );
+    if let Some(fields) = value.as_object() {
+        let known = schema["properties"].as_object().unwrap();
+        for required in schema["required"].as_array().into_iter().flatten() {
+            assert!(
+                fields.contains_key(required.as_str().unwrap()),
+                "{place}: {required} is missing in {value}"
+            );
+        }
+        for (name, value) in fields {
+            let schema = known
+                .get(name)
+                .unwrap_or_else(|| panic!("{place}: {name} is not documented"));
+            assert_conforms(document, schema, value, &format!("{place}: {name}"));
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        assert_conforms(document, &schema["items"], item, place);
+    }
+}
+
+fn types(schema: &Value) -> Vec<&str> {
+    match &schema["type"] {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().into_iter().collect(),
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

@@ -1,0 +1,15 @@
+//! What the tests stand on: the running service, an isolated database, a breakable network.
+
+mod answer;
+mod app;
+mod database;
+mod proxy;
+mod raw;
+mod until;
+
+pub use answer::Answer;
+pub use app::{PATIENT, TestApp, command};
+pub use database::TestDatabase;
+pub use proxy::Proxy;
+pub use raw::RawConnection;
+pub use until::until;
