@@ -1,0 +1,263 @@
+//! `squall run`: trials chosen by a strategy, records written after each, verdict and report at the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::interrupt::Interrupt;
+use crate::journey::Journeys;
+use crate::lab::{Lab, LabError, LabSettings};
+use crate::record::store::RecordStore;
+use crate::record::{
+    ArmFacts, Decisions, Machine, RecordDocument, RunFacts, SweepFacts, TrialRecord, Verdict,
+};
+use crate::scenario::{Options, Plan, UrlLoad};
+use crate::strategy::{Rounds, Strategy as _};
+use crate::units;
+
+use super::plans::{self, Prepared};
+use super::progress::{Display, say_verdict};
+use super::{CommandResult, Exit, Failure, git, validate};
+
+/// `squall run`
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Names in scenarios/, paths of scenario files, or one URL.
+    #[arg(required = true, value_name = "SCENARIO|URL")]
+    pub what: Vec<String>,
+    /// Runs only this arm; may be given several times.
+    #[arg(long = "arm", value_name = "NAME")]
+    pub arms: Vec<String>,
+    /// Repetitions of every arm, interleaved.
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<u32>,
+    /// The source of every random draw.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where records and reports go; with several scenarios each gets a folder of its name there.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Sends the load to this service instead of one of our own.
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// Overrides a key of the scenario, such as `service.db.pool.max_size=20`.
+    #[arg(long = "env", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Shortens every phase: a smoke run of seconds, and no evidence.
+    #[arg(long)]
+    pub quick: bool,
+    /// Keeps the servers' folders (logs, data) when the run is over.
+    #[arg(long)]
+    pub keep: bool,
+    /// Writes one line per arrival to this file: CSV, or JSON lines for `.jsonl`.
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
+    #[command(flatten)]
+    pub url: UrlArguments,
+}
+
+/// What a load without a scenario file is made of.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With a URL")]
+pub struct UrlArguments {
+    /// Arrivals per second.
+    #[arg(long, value_name = "N")]
+    pub rate: Option<f64>,
+    /// How long, such as 30s.
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub duration: Option<Duration>,
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// `Name: value`, sent with every request; may be given several times.
+    #[arg(long = "header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// A rule such as `p99<50ms`, in goose's syntax; may be given several times.
+    #[arg(long = "threshold", value_name = "RULE")]
+    pub thresholds: Vec<String>,
+}
+
+/// Runs every scenario that was named; the gravest verdict is the command's.
+pub fn run(arguments: &RunArguments, journeys: Journeys, interrupt: &Interrupt) -> CommandResult {
+    let journeys = Arc::new(journeys);
+    let prepared = prepare(arguments, &journeys)?;
+    for scenario in &prepared {
+        validate::check(scenario, &journeys)?;
+    }
+    let settings = LabSettings {
+        keep: arguments.keep,
+        samples: arguments.samples.clone(),
+    };
+    let mut verdicts = Vec::new();
+    for scenario in &prepared {
+        let out = out_folder(
+            arguments.out.as_deref(),
+            &scenario.plan.name,
+            prepared.len(),
+        );
+        let mut lab = Lab::new(
+            &scenario.judge,
+            Arc::clone(&journeys),
+            settings.clone(),
+            interrupt.stop.clone(),
+        )
+        .map_err(lab_failure)?;
+        verdicts.push(run_one(scenario, &mut lab, &out, interrupt)?);
+        if interrupt.stop.is_cancelled() {
+            break;
+        }
+    }
+    Ok(Exit::Judged(
+        verdicts.into_iter().max().unwrap_or(Verdict::Inconclusive),
+    ))
+}
+
+fn prepare(arguments: &RunArguments, journeys: &Journeys) -> Result<Vec<Prepared>, Failure> {
+    let options = Options {
+        quick: arguments.quick,
+        seed: arguments.seed,
+        rounds: arguments.rounds,
+        arms: arguments.arms.clone(),
+        target: arguments.target.clone(),
+        env: arguments.overrides.clone(),
+        journeys: journeys.names(),
+    };
+    match arguments.what.as_slice() {
+        [url] if url.contains("://") => {
+            let plan = Plan::from_url(&url_load(url, &arguments.url)?, &options)?;
+            Ok(vec![plans::prepare(plan)?])
+        }
+        names if arguments.url.is_empty() => {
+            names.iter().map(|name| plans::from_name(name, &options)).collect()
+        }
+        _ => Err(Failure::BadInput(
+            "--rate, --duration, --method, --header, --body and --threshold belong to a URL; a scenario file says these itself"
+                .to_owned(),
+        )),
+    }
+}
+
+fn url_load(url: &str, arguments: &UrlArguments) -> Result<UrlLoad, Failure> {
+    let missing = |option: &str| {
+        Failure::BadInput(format!(
+            "a load on a URL needs {option}, as in: squall run {url} --rate 200 --duration 30s"
+        ))
+    };
+    Ok(UrlLoad {
+        url: url.to_owned(),
+        rate: arguments.rate.ok_or_else(|| missing("--rate"))?,
+        duration: arguments.duration.ok_or_else(|| missing("--duration"))?,
+        method: arguments.method.clone().unwrap_or_else(|| "GET".to_owned()),
+        headers: arguments.headers.clone(),
+        body: arguments.body.clone(),
+        thresholds: arguments.thresholds.clone(),
+    })
+}
+
+impl UrlArguments {
+    fn is_empty(&self) -> bool {
+        self.rate.is_none()
+            && self.duration.is_none()
+            && self.method.is_none()
+            && self.headers.is_empty()
+            && self.body.is_none()
+            && self.thresholds.is_empty()
+    }
+}
+
+fn out_folder(asked: Option<&Path>, name: &str, scenarios: usize) -> PathBuf {
+    match asked {
+        Some(dir) if scenarios > 1 => dir.join(name),
+        Some(dir) => dir.to_owned(),
+        None => plans::default_out(name),
+    }
+}
+
+fn run_one(
+    scenario: &Prepared,
+    lab: &mut Lab<'_>,
+    out: &Path,
+    interrupt: &Interrupt,
+) -> Result<Verdict, Failure> {
+    let Prepared { plan, judge } = scenario;
+    let facts = facts(plan);
+    let store = RecordStore::create(out).context("the folder for the record")?;
+    let mut strategy = Rounds::new(plan);
+    let display = Display::new(plan, strategy.expected());
+    let mut trials: Vec<TrialRecord> = Vec::new();
+    while let Some(trial) = strategy.next(&trials) {
+        if interrupt.stop.is_cancelled() {
+            break;
+        }
+        let progress = Arc::default();
+        let running = display.trial(&trial, Arc::clone(&progress));
+        let record = match lab.run(&trial, &progress) {
+            Ok(record) => record,
+            Err(LabError::Interrupted) => break,
+            Err(error) => return Err(lab_failure(error)),
+        };
+        running.finish(&record);
+        store
+            .write_trial(&record)
+            .context("the record of a trial")?;
+        trials.push(record);
+        let so_far = judge.decide(&trials, plan.quick, interrupt.stop.is_cancelled());
+        write(&store, &facts, &trials, so_far)?;
+    }
+    let decisions = judge.decide(&trials, plan.quick, interrupt.stop.is_cancelled());
+    let document = write(&store, &facts, &trials, decisions)?;
+    super::report::write_reports(&store).context("the report")?;
+    say_verdict(&document, store.dir());
+    Ok(document.verdict)
+}
+
+fn write(
+    store: &RecordStore,
+    facts: &RunFacts,
+    trials: &[TrialRecord],
+    decisions: Decisions,
+) -> Result<RecordDocument, Failure> {
+    let document = RecordDocument::assemble(facts, trials, decisions);
+    store.write_document(&document).context("the record")?;
+    Ok(document)
+}
+
+fn facts(plan: &Plan) -> RunFacts {
+    RunFacts {
+        scenario: plan.name.clone(),
+        scenario_sha256: plan.sha256.clone(),
+        title: plan.title.clone(),
+        hypothesis: plan.hypothesis.clone(),
+        shows: plan.shows.clone(),
+        git: git::state(),
+        seed: plan.seed,
+        quick: plan.quick,
+        started_at: Timestamp::now(),
+        machine: Machine::here(),
+        arms: plan
+            .arms
+            .iter()
+            .map(|arm| ArmFacts {
+                name: arm.name.clone(),
+                overrides: arm.overrides.clone(),
+            })
+            .collect(),
+        sweep: plan.sweep.as_ref().map(|sweep| SweepFacts {
+            key: sweep.key.clone(),
+            values: sweep.values.clone(),
+        }),
+    }
+}
+
+fn lab_failure(error: LabError) -> Failure {
+    match error {
+        LabError::Environment(error) => super::environment_failure(error),
+        LabError::Interrupted => Failure::Interrupted,
+        other => Failure::Environment(other.into()),
+    }
+}

@@ -1,0 +1,84 @@
+//! `squall up`: keeps an environment running until Ctrl-C, for use by hand.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::environment::{self, Environment, Lab, Settings};
+use crate::scenario::{Edge, EnvironmentSpec, LabSpec};
+
+/// Starts the environment, says where everything listens (with `json`: in one line of JSON, once
+/// all is ready), and stops it at Ctrl-C.
+pub fn run(spec: &LabSpec, json: bool, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let spec = EnvironmentSpec::Lab(spec.clone());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let ends = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        tokio::pin!(ends);
+        let environment = tokio::select! {
+            environment = environment::start(&spec, settings) => environment?,
+            () = &mut ends => return Ok(ExitCode::from(130)),
+        };
+        announce(&environment, json);
+        ends.await;
+        environment.stop().await;
+        // An interrupt is how this command is meant to end.
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn announce(environment: &Environment, json: bool) {
+    let Some(lab) = environment.lab() else { return };
+    let addresses = addresses(lab, &environment.base_url());
+    if json {
+        println!("{addresses}");
+        return;
+    }
+    for (name, address) in addresses.as_object().into_iter().flatten() {
+        match address {
+            Value::String(address) => println!("{name:<10} {address}"),
+            Value::Object(proxies) => {
+                for (edge, address) in proxies {
+                    println!(
+                        "{:<10} {}",
+                        format!("{edge} proxy"),
+                        address.as_str().unwrap_or("")
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    println!("Ctrl-C stops everything.");
+}
+
+fn addresses(lab: &Lab, service: &str) -> Value {
+    let proxies: serde_json::Map<String, Value> =
+        [("client", Edge::Client), ("database", Edge::Database)]
+            .into_iter()
+            .filter_map(|(name, edge)| {
+                let address = lab.proxy()?.address(edge)?;
+                Some((name.to_owned(), address.to_string().into()))
+            })
+            .collect();
+    json!({
+        "service": service,
+        "admin": lab.admin_url(),
+        "metrics": lab.metrics_urls().first(),
+        "database": lab.service_database_url(),
+        "database_admin": lab.database_url(),
+        "proxies": proxies,
+        "directory": lab.directory(),
+    })
+}

@@ -1,0 +1,336 @@
+//! The course of one load, from the first thread to the last sample.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+
+use crate::journey::http::Target;
+use crate::journey::{Prepared, RunContext};
+use crate::measure::{Collector, FoldPlan, LoadFold, Outcome, SampleBuffers, SampleLabels};
+use crate::scenario::{LoadModel, LoadSpec, Trial};
+
+use super::measurements::{GeneratorFacts, LoadMeasurements};
+use super::schedule::Schedule;
+use super::trial_run::{TrialRun, UserPlan};
+use super::{EngineError, EngineInput, limits, pacer, precedence, pump};
+
+/// From the moment all users are up to the first ticket, for whoever schedules along the timeline.
+const LEAD: Duration = Duration::from_millis(50);
+/// Beyond the deadline of the last arrival, for users to notice.
+const GRACE: Duration = Duration::from_secs(1);
+/// What arrivals under way get when the run is interrupted.
+const INTERRUPTED_GRACE: Duration = Duration::from_secs(1);
+const USERS_UP_WITHIN: Duration = Duration::from_mins(1);
+const RUNTIME_ENDS_WITHIN: Duration = Duration::from_secs(1);
+
+pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, EngineError> {
+    let EngineInput {
+        trial,
+        base_url,
+        journeys,
+        stop,
+        on_start,
+        progress,
+        samples,
+    } = input;
+    let prepared = journeys.prepare(trial)?;
+    let target = Target::resolve(base_url)?;
+    let context = RunContext::new(
+        &trial.load,
+        trial.seed,
+        target,
+        headers(&trial.load)?,
+        prepared.population(),
+        false,
+    )?;
+    let plan = UserPlan::of(trial);
+    let mut generator = GeneratorFacts::default();
+    generator
+        .exhausted
+        .extend(limits::raise_open_files(plan.users));
+
+    let workers = worker_threads();
+    let buffers = Arc::new(SampleBuffers::new(workers + 1));
+    let labels = labels(trial, &prepared);
+    let run = Arc::new(TrialRun::new(
+        trial,
+        prepared,
+        Arc::new(context),
+        Arc::clone(&buffers),
+        Arc::clone(&progress),
+        plan,
+    ));
+    let watch = move |fold: &LoadFold| progress.set_results(fold);
+    let lines = samples.clone().map(|file| (file, labels));
+    let collector = Collector::start(buffers, LoadFold::new(FoldPlan::of(trial)), lines, watch)?;
+    let users = Users::start(&run, base_url, workers)?;
+    if !run.desk.wait_for_users(USERS_UP_WITHIN) {
+        return Err(users.failure(plan.users));
+    }
+
+    let cpu_before = limits::cpu_seconds();
+    let zero = run.context.clock.start_at(Instant::now() + LEAD);
+    on_start(zero);
+    let interrupted = load(&run, trial, zero, &stop)?;
+    let covered = zero.elapsed().min(trial.duration());
+    account_for_the_rest(&run, interrupted);
+    generator.cpu_seconds = limits::cpu_seconds() - cpu_before;
+    run.desk.close();
+    users.end();
+
+    let collected = collector.finish().ok_or(EngineError::Collector)?;
+    let folded = collected.fold.finish(
+        &run.context.steps,
+        if interrupted {
+            covered
+        } else {
+            trial.duration()
+        },
+    );
+    generator.waited_for_user = folded.waited;
+    generator.note_late_starts(&folded);
+    generator.exhausted.extend(
+        run.context
+            .exhausted()
+            .iter()
+            .map(|(resource, times)| format!("{}, {times} times", resource.words())),
+    );
+    generator.retries_denied = run.context.retries_denied();
+    generator.lines_left_out = collected.lines_left_out;
+    generator.samples_error = samples.and_then(|file| {
+        let mut file = file
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        file.flush().err().map(|error| error.to_string())
+    });
+    let (phases, histograms, seconds) = (folded.phases, folded.histograms, folded.seconds);
+    Ok(LoadMeasurements {
+        zero,
+        covered,
+        interrupted,
+        phases,
+        histograms,
+        seconds,
+        generator,
+    })
+}
+
+/// Releases all arrivals and waits until the timeline is over and every arrival is accounted for,
+/// or has had its time. Whether it was interrupted.
+fn load(
+    run: &Arc<TrialRun>,
+    trial: &Trial,
+    zero: Instant,
+    stop: &CancellationToken,
+) -> Result<bool, EngineError> {
+    thread::sleep(zero.saturating_duration_since(Instant::now()));
+    let pacer = start_arrivals(run, trial, stop)?;
+    let end = zero + trial.duration();
+    let mut expired = Vec::new();
+    while Instant::now() < end && !stop.is_cancelled() {
+        run.show_place(run.now());
+        thread::sleep(Duration::from_millis(20).min(end.saturating_duration_since(Instant::now())));
+    }
+    let interrupted = stop.is_cancelled();
+    if let Some(pacer) = pacer {
+        // It ends with its schedule or with the stop; a panic there leaves arrivals unreleased, which shows.
+        drop(pacer.join());
+    }
+    let patience = if interrupted {
+        INTERRUPTED_GRACE
+    } else {
+        trial.load.deadline + GRACE
+    };
+    let limit = Instant::now() + patience;
+    if run.closed_model {
+        run.desk.wait_for_quiet(patience);
+        return Ok(interrupted);
+    }
+    while Instant::now() < limit && !run.desk.wait_for_quiet(Duration::from_millis(20)) {
+        pacer::expire(run, run.now(), &mut expired);
+        if stop.is_cancelled() && !interrupted {
+            break;
+        }
+    }
+    Ok(interrupted)
+}
+
+fn start_arrivals(
+    run: &Arc<TrialRun>,
+    trial: &Trial,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, EngineError> {
+    let LoadModel::Open { arrivals, .. } = trial.load.model else {
+        run.desk.occupy_all();
+        run.started.cancel();
+        return Ok(None);
+    };
+    let schedule = Schedule::new(&trial.phases, arrivals, trial.seed);
+    let (run, stop) = (Arc::clone(run), stop.clone());
+    let thread = thread::Builder::new().name("squall-pacer".into());
+    Ok(Some(
+        thread.spawn(move || pacer::pace(&run, schedule, &stop))?,
+    ))
+}
+
+/// What is still in the queue or in a user's hand will not come to its own end.
+fn account_for_the_rest(run: &TrialRun, interrupted: bool) {
+    let mut waiting = Vec::new();
+    run.desk.take_waiting(u64::MAX, &mut waiting);
+    for assignment in waiting {
+        run.record_unsent(assignment);
+    }
+    let outcome = if interrupted {
+        Outcome::Interrupted
+    } else {
+        Outcome::Stuck
+    };
+    for user in 0..run.desk.users() {
+        let taken_up = run.desk.is_taken_up(user);
+        match run.desk.put_down(user) {
+            Some(assignment) if taken_up => run.record_unfinished(assignment, outcome, None),
+            Some(assignment) => run.record_unsent(assignment),
+            None => {}
+        }
+    }
+}
+
+/// The runtime in which goose hosts the users.
+struct Users {
+    thread: JoinHandle<()>,
+    leave: CancellationToken,
+    failed: Receiver<String>,
+}
+
+impl Users {
+    fn start(run: &Arc<TrialRun>, base_url: &str, workers: usize) -> Result<Self, EngineError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("squall-users")
+            .on_thread_start(precedence::take)
+            .enable_all()
+            .build()?;
+        let attack = pump::attack(run, base_url)
+            .map_err(|error| EngineError::Goose(format!("{error:?}")))?;
+        let leave = CancellationToken::new();
+        let told = leave.clone();
+        let (sender, failed) = channel();
+        let thread = thread::Builder::new()
+            .name("squall-goose".into())
+            .spawn(move || {
+                let problem = host(&runtime, attack, &told);
+                // Users of which a journey blocks its thread are left behind.
+                runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
+                if let Some(problem) = problem {
+                    // Nobody may be listening any more.
+                    let _ = sender.send(problem);
+                }
+            })?;
+        Ok(Self {
+            thread,
+            leave,
+            failed,
+        })
+    }
+
+    /// Why not all users came up.
+    fn failure(self, users: usize) -> EngineError {
+        self.leave.cancel();
+        match self.failed.recv_timeout(RUNTIME_ENDS_WITHIN * 2) {
+            Ok(problem) => EngineError::Goose(problem),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                EngineError::UsersDidNotComeUp {
+                    users,
+                    seconds: USERS_UP_WITHIN.as_secs(),
+                }
+            }
+        }
+    }
+
+    fn end(self) {
+        self.leave.cancel();
+        // Bounded by the runtime's own time to end.
+        drop(self.thread.join());
+    }
+}
+
+/// Runs the attack until it ends or is left. What went wrong, if it did.
+fn host(
+    runtime: &Runtime,
+    attack: goose::GooseAttack,
+    leave: &CancellationToken,
+) -> Option<String> {
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            ended = attack.execute() => ended.err().map(|error| format!("{error:?}")),
+            () = leave.cancelled() => None,
+        }
+    })
+}
+
+impl UserPlan {
+    fn of(trial: &Trial) -> Self {
+        match trial.load.model {
+            LoadModel::Closed { users } => Self {
+                users: users.max(1),
+                warm: users,
+                closed: true,
+            },
+            LoadModel::Open { users, .. } => {
+                let peak = trial
+                    .phases
+                    .iter()
+                    .map(|phase| phase.rate.from.max(phase.rate.to))
+                    .fold(0.0, f64::max);
+                Self {
+                    users: users.max(1),
+                    warm: warm_users(peak),
+                    closed: false,
+                }
+            }
+        }
+    }
+}
+
+/// Users that connect ahead: what the peak rate keeps busy when answers take 20 ms, within reason.
+fn warm_users(peak_rate: f64) -> usize {
+    ((peak_rate * 0.02) as usize).clamp(16, 1000)
+}
+
+/// Half of the processors: the target often shares them.
+fn worker_threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
+fn headers(load: &LoadSpec) -> Result<HeaderMap, EngineError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &load.headers {
+        let wrong = || EngineError::Header(format!("{name}: {value}"));
+        let name: HeaderName = name.parse().map_err(|_| wrong())?;
+        headers.append(name, HeaderValue::from_str(value).map_err(|_| wrong())?);
+    }
+    Ok(headers)
+}
+
+fn labels(trial: &Trial, prepared: &Prepared) -> SampleLabels {
+    SampleLabels {
+        arm: trial.arm.clone(),
+        round: trial.round,
+        phases: trial
+            .phases
+            .iter()
+            .map(|phase| phase.name.clone())
+            .collect(),
+        journeys: prepared
+            .journeys
+            .iter()
+            .map(|journey| journey.name.to_string())
+            .collect(),
+    }
+}

@@ -1,0 +1,173 @@
+//! The private servers of a trial, joined: service, database, and the proxy on the edges between.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::dataset;
+use super::error::EnvironmentError;
+use super::postgres::{Postgres, Purpose, Role};
+use super::process::{ServerProcess, UnexpectedExit};
+use super::programs::Programs;
+use super::proxy::FaultProxy;
+use super::run::{Run, Settings};
+use super::service::Service;
+use crate::scenario::{Edge, LabSpec, Process};
+
+#[derive(Debug)]
+pub struct Lab {
+    spec: LabSpec,
+    service: Service,
+    proxy: Option<FaultProxy>,
+    database: Postgres,
+    // Last: its end is the end of everything above.
+    run: Run,
+}
+
+impl Lab {
+    /// Fails when a program is missing that the lab needs.
+    pub fn check(spec: &LabSpec, programs: &Programs) -> Result<(), EnvironmentError> {
+        if spec.instances != 1 {
+            return Err(EnvironmentError::Instances {
+                instances: spec.instances,
+            });
+        }
+        programs.postgres()?;
+        programs.target_service()?;
+        Ok(())
+    }
+
+    pub async fn start(spec: &LabSpec, settings: &Settings) -> Result<Self, EnvironmentError> {
+        Self::check(spec, &settings.programs)?;
+        let run = Run::open(settings)?;
+        let install = run.programs().postgres()?;
+        let cluster = dataset::seeded(&run, &install, &spec.dataset, "database").await?;
+        cluster.write_back();
+        let database = Postgres::start(&run, &install, cluster, Purpose::Trial).await?;
+        let is_proxied = !spec.edges.is_empty();
+        let proxy = is_proxied.then(|| FaultProxy::start(&run)).transpose()?;
+        let database_address = on_edge(proxy.as_ref(), spec, Edge::Database, &database.address())?;
+        let database_url = database.url(Role::Service, &database_address);
+        let service = Service::start(&run, &spec.service, &database_url).await?;
+        on_edge(proxy.as_ref(), spec, Edge::Client, service.address())?;
+        Ok(Self {
+            spec: spec.clone(),
+            service,
+            proxy,
+            database,
+            run,
+        })
+    }
+
+    pub fn base_url(&self) -> String {
+        let proxied = self
+            .proxy
+            .as_ref()
+            .and_then(|proxy| proxy.address(Edge::Client));
+        proxied.map_or_else(|| self.service.url(), |address| format!("http://{address}"))
+    }
+
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    pub fn database(&self) -> &Postgres {
+        &self.database
+    }
+
+    pub fn proxy(&self) -> Option<&FaultProxy> {
+        self.proxy.as_ref()
+    }
+
+    pub fn admin_url(&self) -> String {
+        self.service.admin_url()
+    }
+
+    /// Of every instance, not through any proxy.
+    pub fn metrics_urls(&self) -> Vec<String> {
+        vec![format!("{}/metrics", self.service.url())]
+    }
+
+    /// As superuser and not through any proxy: for the server's counters, also when the service has
+    /// taken all connections.
+    pub fn database_url(&self) -> String {
+        self.database.url(Role::Superuser, &self.database.address())
+    }
+
+    /// As the service connects, proxy included.
+    pub fn service_database_url(&self) -> String {
+        let proxied = self
+            .proxy
+            .as_ref()
+            .and_then(|proxy| proxy.address(Edge::Database));
+        let address =
+            proxied.map_or_else(|| self.database.address(), |address| address.to_string());
+        self.database.url(Role::Service, &address)
+    }
+
+    /// Logs, configuration and data of this lab's servers.
+    pub fn directory(&self) -> &Path {
+        self.run.directory().path()
+    }
+
+    pub async fn effective(&self) -> Result<serde_json::Value, EnvironmentError> {
+        let edges: BTreeMap<Edge, serde_json::Value> = self
+            .spec
+            .edges
+            .iter()
+            .map(|(edge, conditions)| {
+                let latency_ms = crate::units::millis(conditions.latency);
+                (*edge, json!({ "latency_ms": latency_ms }))
+            })
+            .collect();
+        Ok(json!({
+            "service": self.service.effective().await?,
+            "database": self.database.effective().await?,
+            "dataset": self.spec.dataset,
+            "edges": edges,
+        }))
+    }
+
+    pub fn cpu_time(&self) -> BTreeMap<Process, Duration> {
+        BTreeMap::from([
+            (Process::Service, self.service.process().cpu_time()),
+            (Process::Database, self.database.process().cpu_time()),
+        ])
+    }
+
+    pub fn take_unexpected_exits(&self) -> Vec<UnexpectedExit> {
+        let mut exits: Vec<UnexpectedExit> = self
+            .processes()
+            .flat_map(ServerProcess::take_unexpected_exits)
+            .collect();
+        exits.sort_by_key(|exit| exit.at);
+        exits
+    }
+
+    fn processes(&self) -> impl Iterator<Item = &ServerProcess> {
+        let proxy = self.proxy.as_ref().map(FaultProxy::process);
+        [self.service.process(), self.database.process()]
+            .into_iter()
+            .chain(proxy)
+    }
+}
+
+/// Where callers of `edge` reach what listens at `upstream`: through a proxy if the edge has one.
+fn on_edge(
+    proxy: Option<&FaultProxy>,
+    spec: &LabSpec,
+    edge: Edge,
+    upstream: &str,
+) -> Result<String, EnvironmentError> {
+    let (Some(proxy), Some(conditions)) = (proxy, spec.edges.get(&edge)) else {
+        return Ok(upstream.to_owned());
+    };
+    let address: SocketAddr = upstream.parse().map_err(|_| EnvironmentError::ReadBack {
+        what: "an address",
+        reason: format!("{upstream} is not IP:PORT"),
+    })?;
+    Ok(proxy.open(edge, address, *conditions)?.to_string())
+}

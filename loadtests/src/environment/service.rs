@@ -1,0 +1,277 @@
+//! An instance of the target service.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde::Deserialize;
+use serde_json::Value;
+use toml::Table;
+
+use super::error::EnvironmentError;
+use super::launch::Output;
+use super::port;
+use super::process::ServerProcess;
+use super::run::{Run, arguments};
+
+pub const NAME: &str = "service";
+
+const READY_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where the instance listens, as it says itself in its first line of output.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Addresses {
+    pub service: String,
+    pub admin: String,
+}
+
+#[derive(Debug)]
+pub struct Service {
+    process: ServerProcess,
+    addresses: Addresses,
+    client: reqwest::Client,
+}
+
+impl Service {
+    /// Starts an instance with `config` on this database, and waits until it is ready for work.
+    pub async fn start(
+        run: &Run,
+        config: &Table,
+        database_url: &str,
+    ) -> Result<Self, EnvironmentError> {
+        let directory = run.directory().path().to_path_buf();
+        let program = run.programs().target_service()?;
+        port::start_on_free(async |port| {
+            let config = with_addresses(config, database_url, port, port::free()?);
+            Self::start_with(run, &program, &directory, &config).await
+        })
+        .await
+    }
+
+    async fn start_with(
+        run: &Run,
+        program: &Path,
+        directory: &Path,
+        config: &Table,
+    ) -> Result<Self, EnvironmentError> {
+        let file = directory.join("service.toml");
+        fs::write(&file, config.to_string()).map_err(EnvironmentError::file("writing", &file))?;
+        let output = directory.join("service.out");
+        // Of an earlier try, whose addresses were others.
+        let _ = fs::remove_file(&output);
+
+        let mut launch = run.launch(NAME, program);
+        launch.arguments = arguments([&"serve", &"--config", &file]);
+        launch.output = Output::File(output.clone());
+        let process = run.start(launch)?;
+        let listening = async || addresses(&output).is_some();
+        process
+            .wait_until_ready(READY_LIMIT, listening)
+            .await
+            .map_err(refused_configuration)?;
+        let addresses = addresses(&output).ok_or_else(|| EnvironmentError::ReadBack {
+            what: "the service's addresses",
+            reason: format!("{} has changed", output.display()),
+        })?;
+        let service = Self {
+            process,
+            addresses,
+            client: client(),
+        };
+        service.wait_until_ready().await?;
+        Ok(service)
+    }
+
+    /// Waits until it and what it depends on are ready for work.
+    pub async fn wait_until_ready(&self) -> Result<(), EnvironmentError> {
+        let url = format!("{}/readyz", self.url());
+        let is_ready = async || match self.client.get(&url).send().await {
+            Ok(answer) => answer.status().is_success(),
+            Err(_) => false,
+        };
+        self.process.wait_until_ready(READY_LIMIT, is_ready).await
+    }
+
+    /// Starts it again on the same addresses, without waiting until it is ready.
+    pub fn start_again(&self) -> Result<(), EnvironmentError> {
+        self.process.spawn().map(drop)
+    }
+
+    /// Asks it to finish what it has begun and to end; kills it when that takes longer than `limit`.
+    pub fn shut_down(&self, limit: Duration) {
+        self.process.terminate(Signal::SIGTERM, limit);
+    }
+
+    pub fn process(&self) -> &ServerProcess {
+        &self.process
+    }
+
+    pub fn address(&self) -> &str {
+        &self.addresses.service
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addresses.service)
+    }
+
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.addresses.admin)
+    }
+
+    /// The configuration as the running instance tells it, without where the lab has put it.
+    pub async fn effective(&self) -> Result<Value, EnvironmentError> {
+        let url = format!("{}/admin/config", self.admin_url());
+        let mut config = answer("the service's configuration", self.client.get(&url)).await?;
+        for (section, key) in PLACES {
+            if let Some(section) = config.get_mut(section).and_then(Value::as_object_mut) {
+                section.remove(key);
+            }
+        }
+        Ok(config)
+    }
+
+    /// The present value of a setting that may change while the service runs.
+    pub fn knob(&self, key: &str) -> Result<Value, EnvironmentError> {
+        let knobs = block_on(answer(
+            "the service's knobs",
+            self.client.get(self.knobs_url()),
+        ))?;
+        knobs
+            .get(key)
+            .cloned()
+            .ok_or_else(|| EnvironmentError::NoKnob {
+                key: key.to_owned(),
+                known: knobs
+                    .as_object()
+                    .into_iter()
+                    .flat_map(|knobs| knobs.keys().cloned())
+                    .collect(),
+            })
+    }
+
+    /// The new value holds for every request that begins after this returns.
+    pub fn set_knob(&self, key: &str, value: &Value) -> Result<(), EnvironmentError> {
+        let change = self
+            .client
+            .patch(self.knobs_url())
+            .json(&serde_json::json!({ key: value }));
+        block_on(answer("the changed knobs", change)).map(drop)
+    }
+
+    fn knobs_url(&self) -> String {
+        format!("{}/admin/knobs", self.admin_url())
+    }
+}
+
+/// The answer's document; a refusal is told in the service's own words.
+async fn answer(
+    what: &'static str,
+    request: reqwest::RequestBuilder,
+) -> Result<Value, EnvironmentError> {
+    let failed = |error: reqwest::Error| EnvironmentError::ReadBack {
+        what,
+        reason: error.to_string(),
+    };
+    let answer = request.send().await.map_err(failed)?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(failed)?;
+    let refused = |reason: String| EnvironmentError::ReadBack { what, reason };
+    if !status.is_success() {
+        return Err(refused(format!("{status}: {text}")));
+    }
+    serde_json::from_str(&text).map_err(|error| refused(error.to_string()))
+}
+
+/// For faults, which have threads of their own. The client keeps no connection that would need
+/// another runtime.
+fn block_on<T>(
+    work: impl Future<Output = Result<T, EnvironmentError>>,
+) -> Result<T, EnvironmentError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(EnvironmentError::Runtime)?.block_on(work)
+}
+
+/// The variable by which a program of the service learns its database.
+pub fn database_variable(url: &str) -> (&'static str, OsString) {
+    ("TARGET_SERVICE__DB__URL", url.into())
+}
+
+/// What the lab decides, and no scenario.
+const PLACES: [(&str, &str); 3] = [("db", "url"), ("http", "listen"), ("admin", "listen")];
+
+/// The scenario's configuration with what only the lab can know. The ports stay the same over
+/// restarts, so that clients find the service again.
+fn with_addresses(config: &Table, database_url: &str, port: u16, admin: u16) -> Table {
+    let mut config = config.clone();
+    let places = [
+        database_url.to_owned(),
+        format!("127.0.0.1:{port}"),
+        format!("127.0.0.1:{admin}"),
+    ];
+    for ((section, key), place) in PLACES.into_iter().zip(places) {
+        let section = config.entry(section).or_insert_with(|| Table::new().into());
+        // A section that is no table is left for the service to refuse.
+        if let Some(section) = section.as_table_mut() {
+            section.insert(key.to_owned(), place.into());
+        }
+    }
+    config
+}
+
+/// Its first whole line of output.
+fn addresses(output: &PathBuf) -> Option<Addresses> {
+    let text = fs::read_to_string(output).ok()?;
+    let (line, _) = text.split_once('\n')?;
+    serde_json::from_str(line).ok()
+}
+
+/// An instance that ends with the status of bad usage has refused its configuration.
+fn refused_configuration(error: EnvironmentError) -> EnvironmentError {
+    match error {
+        EnvironmentError::DiedAtStart { status, log, .. } if status == "exit status: 2" => {
+            EnvironmentError::ServiceConfig { log }
+        }
+        other => other,
+    }
+}
+
+/// Loopback only, so that no proxy of the user's environment may come between.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(5))
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_lab_knows_goes_beside_what_the_scenario_says() {
+        let config: Table = "db.pool.max_size = 7".parse().unwrap();
+        let config = with_addresses(&config, "postgres://there", 1, 2);
+        assert_eq!(config["db"]["pool"]["max_size"].as_integer(), Some(7));
+        assert_eq!(config["db"]["url"].as_str(), Some("postgres://there"));
+        assert_eq!(config["http"]["listen"].as_str(), Some("127.0.0.1:1"));
+    }
+
+    #[test]
+    fn only_the_status_of_bad_usage_blames_the_scenario() {
+        let died = |status: &str| EnvironmentError::DiedAtStart {
+            server: NAME,
+            status: status.to_owned(),
+            log: "unknown key `poll`".to_owned(),
+        };
+        let refused = refused_configuration(died("exit status: 2"));
+        assert!(refused.is_bad_input());
+        assert!(refused.to_string().contains("unknown key `poll`"));
+        assert!(!refused_configuration(died("signal: 9 (SIGKILL)")).is_bad_input());
+    }
+}

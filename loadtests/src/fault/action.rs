@@ -1,0 +1,138 @@
+//! How each kind of fault is brought about and ended.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::environment::proxy::{EdgeFaultId, ProxyError};
+use crate::environment::{Environment, EnvironmentError, Lab};
+use crate::scenario::{Edge, Fault, LabSpec, Process, ProcessFault};
+
+/// How long a part may take to end in order before it is started again.
+const RESTART_LIMIT: Duration = Duration::from_secs(15);
+
+#[derive(Debug, thiserror::Error)]
+pub enum FaultError {
+    #[error("nothing of ours runs here that could be disturbed: the target is somebody else's")]
+    NothingOfOurs,
+    #[error("the lab of this trial has no {0:?}")]
+    NoSuchPart(Process),
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+}
+
+/// A fault that holds.
+#[derive(Debug)]
+pub(super) struct Active<'a> {
+    pub(super) begun: Instant,
+    lab: &'a Lab,
+    remedy: Remedy,
+}
+
+/// What ends a fault.
+#[derive(Debug)]
+enum Remedy {
+    RemoveFromEdge(Edge, EdgeFaultId),
+    Resume(Process),
+    StartAgain(Process),
+    /// To the value that it had before.
+    SetKnob(String, Value),
+    /// It is over already.
+    Nothing,
+}
+
+pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
+    match fault {
+        Fault::Edge { edge, .. } if !lab.edges.contains_key(edge) => {
+            Err(ProxyError::NotProxied(*edge).into())
+        }
+        Fault::Process {
+            process: Process::Redis,
+            ..
+        } => Err(FaultError::NoSuchPart(Process::Redis)),
+        Fault::Edge { .. } | Fault::Process { .. } | Fault::Knob { .. } => Ok(()),
+    }
+}
+
+pub(super) fn begin<'a>(
+    fault: &Fault,
+    environment: &'a Environment,
+) -> Result<Active<'a>, FaultError> {
+    let lab = environment.lab().ok_or(FaultError::NothingOfOurs)?;
+    let (begun, remedy) = match fault {
+        &Fault::Edge { edge, kind } => {
+            let proxy = lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
+            let id = proxy.add(edge, kind)?;
+            (Instant::now(), Remedy::RemoveFromEdge(edge, id))
+        }
+        &Fault::Process { process, kind } => disturb(lab, process, kind)?,
+        Fault::Knob { key, value } => {
+            let before = lab.service().knob(key)?;
+            lab.service().set_knob(key, value)?;
+            (Instant::now(), Remedy::SetKnob(key.clone(), before))
+        }
+    };
+    Ok(Active { begun, lab, remedy })
+}
+
+impl Active<'_> {
+    /// The moment at which the fault was gone.
+    pub(super) fn end(self) -> Result<Instant, FaultError> {
+        match self.remedy {
+            Remedy::RemoveFromEdge(edge, id) => {
+                let proxy = self.lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
+                proxy.remove(edge, id)?;
+            }
+            Remedy::Resume(Process::Service) => self.lab.service().process().resume(),
+            Remedy::Resume(Process::Database) => self.lab.database().process().resume(),
+            Remedy::StartAgain(process) => start_again(self.lab, process)?,
+            Remedy::SetKnob(key, before) => self.lab.service().set_knob(&key, &before)?,
+            Remedy::Resume(Process::Redis) | Remedy::Nothing => {}
+        }
+        Ok(Instant::now())
+    }
+}
+
+fn disturb(
+    lab: &Lab,
+    process: Process,
+    kind: ProcessFault,
+) -> Result<(Instant, Remedy), FaultError> {
+    let server = match process {
+        Process::Service => lab.service().process(),
+        Process::Database => lab.database().process(),
+        Process::Redis => return Err(FaultError::NoSuchPart(process)),
+    };
+    let begun = Instant::now();
+    let remedy = match kind {
+        ProcessFault::Pause => {
+            server.pause();
+            Remedy::Resume(process)
+        }
+        ProcessFault::Kill => {
+            server.kill();
+            Remedy::StartAgain(process)
+        }
+        ProcessFault::Restart => {
+            match process {
+                Process::Service => lab.service().shut_down(RESTART_LIMIT),
+                _ => lab.database().shut_down(RESTART_LIMIT),
+            }
+            start_again(lab, process)?;
+            Remedy::Nothing
+        }
+    };
+    Ok((begun, remedy))
+}
+
+/// On the same port, without waiting: what recovery takes is part of what is measured.
+fn start_again(lab: &Lab, process: Process) -> Result<(), FaultError> {
+    match process {
+        Process::Service => lab.service().start_again()?,
+        Process::Database => lab.database().start_again()?,
+        Process::Redis => return Err(FaultError::NoSuchPart(process)),
+    }
+    Ok(())
+}

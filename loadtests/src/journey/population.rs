@@ -1,0 +1,117 @@
+//! Who and what the lab's dataset holds, and how often each is asked for.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::Zipf;
+
+use crate::scenario::{Dataset, Skew};
+
+/// Ids of members and posts are 1 to their number.
+#[derive(Debug, Clone)]
+pub struct Population {
+    members: Popularity,
+    posts: Popularity,
+    last_post: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Popularity {
+    Uniform(u64),
+    /// The n-th most popular is asked for 1/n times as often as the first.
+    Zipf(Zipf<f64>, u64),
+}
+
+impl Population {
+    pub fn of(dataset: &Dataset) -> Self {
+        Self {
+            members: Popularity::new(dataset.members, dataset.skew),
+            posts: Popularity::new(dataset.posts, dataset.skew),
+            last_post: dataset.posts.max(1),
+        }
+    }
+
+    /// With skew, members of low ids are the popular ones: they also have the most posts.
+    pub(super) fn member(&self, rng: &mut ChaCha8Rng) -> u64 {
+        self.members.rank(rng)
+    }
+
+    /// With skew, recent posts are the popular ones.
+    pub(super) fn post(&self, rng: &mut ChaCha8Rng) -> u64 {
+        self.last_post + 1 - self.posts.rank(rng)
+    }
+}
+
+impl Popularity {
+    fn new(count: u64, skew: Skew) -> Self {
+        let count = count.max(1);
+        match (skew, Zipf::new(count as f64, 1.0)) {
+            (Skew::Zipf, Ok(zipf)) => Self::Zipf(zipf, count),
+            _ => Self::Uniform(count),
+        }
+    }
+
+    /// From 1, the most popular.
+    fn rank(&self, rng: &mut ChaCha8Rng) -> u64 {
+        match self {
+            Self::Uniform(count) => rng.random_range(1..=*count),
+            Self::Zipf(zipf, count) => (rng.sample(zipf) as u64).clamp(1, *count),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+
+    use super::*;
+
+    fn drawn(skew: Skew) -> (Vec<u64>, Vec<u64>) {
+        let population = Population::of(&Dataset {
+            members: 100,
+            posts: 1000,
+            skew,
+        });
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        (0..20_000)
+            .map(|_| (population.member(&mut rng), population.post(&mut rng)))
+            .unzip()
+    }
+
+    #[test]
+    fn ids_are_within_the_dataset_and_reach_its_ends() {
+        for skew in [Skew::Uniform, Skew::Zipf] {
+            let (members, posts) = drawn(skew);
+            assert_eq!(
+                (members.iter().min(), members.iter().max()),
+                (Some(&1), Some(&100))
+            );
+            assert!(posts.iter().all(|post| (1..=1000).contains(post)) && posts.contains(&1000));
+        }
+    }
+
+    #[test]
+    fn skew_makes_the_first_member_and_the_last_post_popular() {
+        let share = |values: &[u64], id| {
+            values.iter().filter(|value| **value == id).count() as f64 / 20_000.0
+        };
+        let (members, posts) = drawn(Skew::Zipf);
+        // 1 / H(100) = 0.193 and 1 / H(1000) = 0.134.
+        assert!((share(&members, 1) - 0.193).abs() < 0.02);
+        assert!((share(&posts, 1000) - 0.134).abs() < 0.02);
+        assert!(share(&drawn(Skew::Uniform).0, 1) < 0.02);
+    }
+
+    #[test]
+    fn an_empty_dataset_still_has_ids_to_ask_for() {
+        let population = Population::of(&Dataset {
+            members: 0,
+            posts: 0,
+            skew: Skew::Zipf,
+        });
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        assert_eq!(
+            (population.member(&mut rng), population.post(&mut rng)),
+            (1, 1)
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! Decides what a run's records say: validity first, then claims, then thresholds.
+//!
+//! Pure: the same records and rules always give the same decisions. Every name in a rule is checked
+//! when it is compiled, before anything is started.
+
+mod agreement;
+mod claim;
+mod expression;
+mod reference;
+mod threshold;
+mod threshold_rule;
+mod validity;
+mod verdict;
+mod vocabulary;
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::record::{Decisions, TrialRecord};
+
+pub use claim::{Claim, ClaimError};
+pub use threshold::{Metric, Operator, Threshold, ThresholdError};
+pub use threshold_rule::{ThresholdRule, ThresholdRuleError};
+pub use validity::{GeneratorAccount, assess};
+pub use verdict::{exit_code, verdict};
+pub use vocabulary::Vocabulary;
+
+/// A claim as the scenario writes it.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimText<'a> {
+    pub says: &'a str,
+    pub check: &'a str,
+}
+
+/// A threshold as the scenario writes it.
+#[derive(Debug, Clone, Copy)]
+pub struct ThresholdText<'a> {
+    /// `None`: every arm, each by itself.
+    pub arm: Option<&'a str>,
+    /// `None`: all phases but warm-ups together.
+    pub phase: Option<&'a str>,
+    pub rule: &'a str,
+}
+
+/// A rule that cannot be judged; `index` counts the scenario's claims or thresholds from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RuleError {
+    #[error("claim {number}: {error}", number = index + 1)]
+    Claim { index: usize, error: ClaimError },
+    #[error("threshold {number}: {error}", number = index + 1)]
+    Threshold {
+        index: usize,
+        error: ThresholdRuleError,
+    },
+}
+
+/// A scenario's rules, compiled and checked.
+#[derive(Debug)]
+pub struct Judge {
+    vocabulary: Vocabulary,
+    claims: Vec<Claim>,
+    thresholds: Vec<ThresholdRule>,
+}
+
+impl Judge {
+    /// Compiles every rule and finds every mistake at once.
+    pub fn compile(
+        vocabulary: Vocabulary,
+        claims: &[ClaimText<'_>],
+        thresholds: &[ThresholdText<'_>],
+    ) -> Result<Self, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut compiled = Self {
+            vocabulary,
+            claims: Vec::new(),
+            thresholds: Vec::new(),
+        };
+        for (index, text) in claims.iter().enumerate() {
+            match Claim::compile(text.says, text.check, &compiled.vocabulary) {
+                Ok(claim) => compiled.claims.push(claim),
+                Err(error) => errors.push(RuleError::Claim { index, error }),
+            }
+        }
+        for (index, text) in thresholds.iter().enumerate() {
+            match ThresholdRule::compile(text.arm, text.phase, text.rule, &compiled.vocabulary) {
+                Ok(rule) => compiled.thresholds.push(rule),
+                Err(error) => errors.push(RuleError::Threshold { index, error }),
+            }
+        }
+        if errors.is_empty() {
+            Ok(compiled)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The figures of an arm's phases that some claim needs and that are read from a server:
+    /// when their scrape is missed, the trial is invalid.
+    pub fn needed_server_figures(&self, arm: &str) -> BTreeSet<(String, &'static str)> {
+        self.claims
+            .iter()
+            .flat_map(|claim| claim.server_figures(arm))
+            .collect()
+    }
+
+    /// What the trials so far say. `interrupted`: the run was cut short by its user.
+    pub fn decide(&self, trials: &[TrialRecord], quick: bool, interrupted: bool) -> Decisions {
+        let claims: Vec<_> = self
+            .claims
+            .iter()
+            .map(|claim| claim.judge(trials))
+            .collect();
+        let thresholds: Vec<_> = self
+            .thresholds
+            .iter()
+            .flat_map(|rule| rule.judge(trials, &self.vocabulary))
+            .collect();
+        let verdict = verdict(trials, &claims, &thresholds, quick, interrupted);
+        Decisions {
+            verdict,
+            claims,
+            thresholds,
+        }
+    }
+}

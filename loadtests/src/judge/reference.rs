@@ -1,0 +1,295 @@
+//! What a claim can speak of: a figure of an arm's phase, of an arm, or of a whole sweep.
+
+use crate::record::figures::{self, Figure, Unit};
+use crate::record::{ArmFigure, PhaseFigure, SweepFacts, TrialRecord, arm_figures};
+use crate::scenario::suggestion;
+use crate::stats;
+
+use super::vocabulary::{Vocabulary, known};
+
+/// A checked reference.
+#[derive(Debug, Clone)]
+pub enum Reference {
+    /// `arm.NAME.PHASE.figure` or `arm.NAME.figure`.
+    Arm { arm: String, figure: Scoped },
+    /// `sweep("PHASE.figure")`: one number per arm, in the order of the swept values.
+    Sweep {
+        figure: Scoped,
+        sweep: SweepFacts,
+        arms: Vec<String>,
+    },
+    /// `sweep("value")`: the swept values.
+    SweptValues(SweepFacts),
+    /// `knee("PHASE.figure")`: the swept value at the knee of the curve.
+    Knee {
+        figure: Scoped,
+        sweep: SweepFacts,
+        arms: Vec<String>,
+    },
+}
+
+/// A figure with where it is looked for in a trial.
+#[derive(Debug, Clone)]
+pub enum Scoped {
+    Phase { phase: String, figure: PhaseFigure },
+    WholeTrial(&'static Figure),
+}
+
+/// What a reference stands for in one round.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measured {
+    Number(f64),
+    List(Vec<f64>),
+}
+
+/// Which segment of a path is wrong, from 0, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathProblem {
+    pub segment: usize,
+    pub message: String,
+}
+
+impl Reference {
+    /// Resolves what follows `arm.`: the arm's name, then a phase and a figure, or a figure of the arm.
+    pub fn of_arm(path: &[String], names: &Vocabulary) -> Result<Self, PathProblem> {
+        let Some((written, rest)) = path.split_first() else {
+            let message = format!(
+                "an arm must follow, as in arm.{}",
+                names.arms.first().map_or("NAME", |arm| arm)
+            );
+            return Err(PathProblem {
+                segment: 0,
+                message,
+            });
+        };
+        let arm = names.arm(written).ok_or_else(|| PathProblem {
+            segment: 0,
+            message: names.no_arm(written),
+        })?;
+        Ok(Self::Arm {
+            arm: arm.to_owned(),
+            figure: Scoped::resolve(rest, names).map_err(|problem| problem.after(1))?,
+        })
+    }
+
+    /// Resolves the text within `sweep("...")`.
+    pub fn of_sweep(path: &str, names: &Vocabulary) -> Result<Self, PathProblem> {
+        let sweep = swept(names)?;
+        if path == "value" {
+            return Ok(Self::SweptValues(sweep));
+        }
+        Ok(Self::Sweep {
+            figure: Scoped::written(path, names)?,
+            sweep,
+            arms: names.arms.clone(),
+        })
+    }
+
+    /// Resolves the text within `knee("...")`.
+    pub fn of_knee(path: &str, names: &Vocabulary) -> Result<Self, PathProblem> {
+        Ok(Self::Knee {
+            figure: Scoped::written(path, names)?,
+            sweep: swept(names)?,
+            arms: names.arms.clone(),
+        })
+    }
+
+    /// What it stands for among the trials of one round; `None` where something was not measured.
+    pub fn measure(&self, trials: &[&TrialRecord]) -> Option<Measured> {
+        match self {
+            Self::Arm { arm, figure } => figure.read(trial_of(arm, trials)?).map(Measured::Number),
+            Self::Sweep { figure, arms, .. } => Some(Measured::List(curve(figure, arms, trials)?)),
+            Self::SweptValues(sweep) => Some(Measured::List(sweep.values.clone())),
+            Self::Knee {
+                figure,
+                sweep,
+                arms,
+            } => {
+                let curve = curve(figure, arms, trials)?;
+                let points: Vec<(f64, f64)> = sweep.values.iter().copied().zip(curve).collect();
+                stats::knee(&points).map(|knee| Measured::Number(knee.x))
+            }
+        }
+    }
+
+    /// Stands in for a measurement, to try a claim before anything was run.
+    pub fn synthetic(&self, value: f64) -> Measured {
+        match self {
+            Self::Arm { .. } | Self::Knee { .. } => Measured::Number(value),
+            Self::Sweep { arms, .. } => Measured::List(vec![value; arms.len()]),
+            Self::SweptValues(sweep) => Measured::List(sweep.values.clone()),
+        }
+    }
+
+    /// The reference and its value, in plain English.
+    pub fn describe(&self, measured: Option<&Measured>) -> String {
+        match (self, measured) {
+            (Self::Arm { arm, figure }, Some(Measured::Number(value))) => {
+                format!("{arm}: {} = {}", figure.label(), figure.unit().show(*value))
+            }
+            (Self::Arm { arm, figure }, _) => format!("{arm}: {} was not measured", figure.label()),
+            (Self::Sweep { figure, sweep, .. }, Some(Measured::List(values))) => {
+                let points = sweep.values.iter().zip(values);
+                let points = points
+                    .map(|(x, y)| format!("{} → {}", Unit::Count.show(*x), figure.unit().show(*y)));
+                format!(
+                    "{} by {}: {}",
+                    figure.label(),
+                    sweep.key,
+                    points.collect::<Vec<_>>().join(", ")
+                )
+            }
+            (Self::Sweep { figure, .. }, _) => {
+                format!("{} was not measured in every arm", figure.label())
+            }
+            (Self::SweptValues(sweep), _) => {
+                format!("{} values of {}", sweep.values.len(), sweep.key)
+            }
+            (Self::Knee { figure, sweep, .. }, Some(Measured::Number(value))) => {
+                format!(
+                    "the knee of {} is at {} = {}",
+                    figure.label(),
+                    sweep.key,
+                    Unit::Count.show(*value)
+                )
+            }
+            (Self::Knee { figure, .. }, _) => {
+                format!("the curve of {} shows no knee", figure.label())
+            }
+        }
+    }
+
+    /// The phase and figure that it reads from a server in this arm's trial.
+    pub fn server_figure(&self, of_arm: &str) -> Option<(String, &'static str)> {
+        let figure = match self {
+            Self::Arm { arm, figure } if arm == of_arm => figure,
+            Self::Sweep { figure, .. } | Self::Knee { figure, .. } => figure,
+            Self::Arm { .. } | Self::SweptValues(_) => return None,
+        };
+        match figure {
+            Scoped::Phase { phase, figure } => figure.server().map(|row| (phase.clone(), row.name)),
+            Scoped::WholeTrial(_) => None,
+        }
+    }
+}
+
+impl Scoped {
+    fn written(path: &str, names: &Vocabulary) -> Result<Self, PathProblem> {
+        let segments: Vec<String> = path.split('.').map(str::to_owned).collect();
+        Self::resolve(&segments, names)
+    }
+
+    fn resolve(path: &[String], names: &Vocabulary) -> Result<Self, PathProblem> {
+        let Some((first, rest)) = path.split_first() else {
+            let message = format!(
+                "a phase must follow{}",
+                suggestion("", known(&names.phases))
+            );
+            return Err(PathProblem {
+                segment: 0,
+                message,
+            });
+        };
+        if let Some(figure) = figures::ARM.iter().find(|figure| figure.name == first) {
+            return match rest.first() {
+                None => Ok(Self::WholeTrial(figure)),
+                Some(extra) => {
+                    let message = format!("`{first}` is a number and has no member `{extra}`");
+                    Err(PathProblem {
+                        segment: 1,
+                        message,
+                    })
+                }
+            };
+        }
+        let phase = names
+            .phase(first)
+            .ok_or_else(|| PathProblem {
+                segment: 0,
+                message: names.no_phase(first),
+            })?
+            .to_owned();
+        let figure = PhaseFigure::parse(rest).map_err(|unknown| {
+            let written = rest.get(unknown.segment).map_or("", String::as_str);
+            let message = format!(
+                "{}{}",
+                unknown.problem,
+                suggestion(written, known(&unknown.choices))
+            );
+            PathProblem {
+                segment: unknown.segment + 1,
+                message,
+            }
+        })?;
+        if let (Some(steps), Some(step)) = (&names.steps, figure.step())
+            && !steps.iter().any(|known| known == step)
+        {
+            let message = format!(
+                "there is no step `{step}`{}",
+                suggestion(step, known(steps))
+            );
+            return Err(PathProblem {
+                segment: 2,
+                message,
+            });
+        }
+        Ok(Self::Phase { phase, figure })
+    }
+
+    fn read(&self, trial: &TrialRecord) -> Option<f64> {
+        match self {
+            Self::Phase { phase, figure } => {
+                figure.read(trial.phases.iter().find(|record| record.name == *phase)?)
+            }
+            Self::WholeTrial(figure) => arm_figures(trial)
+                .get(figure.name)
+                .copied()
+                .flatten()
+                .map(ArmFigure::as_f64),
+        }
+    }
+
+    fn unit(&self) -> Unit {
+        match self {
+            Self::Phase { figure, .. } => figure.unit(),
+            Self::WholeTrial(figure) => figure.unit,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::Phase { phase, figure } => format!("{} in {phase}", figure.path()),
+            Self::WholeTrial(figure) => figure.name.to_owned(),
+        }
+    }
+}
+
+impl PathProblem {
+    fn after(self, segments: usize) -> Self {
+        Self {
+            segment: self.segment + segments,
+            ..self
+        }
+    }
+}
+
+fn swept(names: &Vocabulary) -> Result<SweepFacts, PathProblem> {
+    let missing = || PathProblem {
+        segment: 0,
+        message: "the scenario has no [sweep]".to_owned(),
+    };
+    names.sweep.clone().ok_or_else(missing)
+}
+
+fn trial_of<'a>(arm: &str, trials: &[&'a TrialRecord]) -> Option<&'a TrialRecord> {
+    trials
+        .iter()
+        .copied()
+        .find(|record| record.trial.arm == arm)
+}
+
+fn curve(figure: &Scoped, arms: &[String], trials: &[&TrialRecord]) -> Option<Vec<f64>> {
+    arms.iter()
+        .map(|arm| figure.read(trial_of(arm, trials)?))
+        .collect()
+}

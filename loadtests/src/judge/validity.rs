@@ -1,0 +1,158 @@
+//! Whether a trial says anything about the service, or only about the generator.
+//!
+//! A trial in which the generator was late, short of users or of resources is invalid however
+//! healthy the service looked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::record::figures::Unit;
+use crate::record::{PhaseRecord, Validity};
+use crate::scenario::LoadModel;
+
+/// The latest that 99 of 100 arrivals may be released.
+const RELEASE_LAG_P99_MS: f64 = 5.0;
+
+/// What the generator knows against itself.
+#[derive(Debug, Clone, Default)]
+pub struct GeneratorAccount {
+    /// Arrivals that found no idle user when they were due.
+    pub waited_for_user: u64,
+    /// Resources that it ran out of, in words: "open files (limit 1024)".
+    pub exhausted: Vec<String>,
+    /// By phase: the figures whose readings are incomplete because a scrape was missed.
+    pub incomplete: BTreeMap<String, BTreeSet<&'static str>>,
+}
+
+/// Judges the generator, not the service. `needed`: phase and figure that claims read from servers.
+pub fn assess(
+    model: &LoadModel,
+    phases: &[PhaseRecord],
+    generator: &GeneratorAccount,
+    needed: &BTreeSet<(String, &'static str)>,
+) -> Validity {
+    let mut reasons = Vec::new();
+    if let LoadModel::Open { users, .. } = model {
+        reasons.extend(phases.iter().filter_map(late_release));
+        if generator.waited_for_user > 0 {
+            reasons.push(format!(
+                "{} arrivals had to wait for a free user: {users} users are too few; raise [load] users or lower the deadline",
+                generator.waited_for_user
+            ));
+        }
+        reasons.extend(phases.iter().filter_map(unsent));
+    }
+    reasons.extend(
+        generator
+            .exhausted
+            .iter()
+            .map(|resource| format!("the generator ran out of {resource}")),
+    );
+    for (phase, figure) in needed {
+        if generator
+            .incomplete
+            .get(phase)
+            .is_some_and(|missed| missed.contains(figure))
+        {
+            reasons.push(format!(
+                "a scrape was missed in {phase}, so {figure}, which a claim needs, is incomplete"
+            ));
+        }
+    }
+    Validity { reasons }
+}
+
+fn late_release(phase: &PhaseRecord) -> Option<String> {
+    let lag = phase
+        .release_lag_ms
+        .p99
+        .filter(|lag| *lag > RELEASE_LAG_P99_MS)?;
+    let (lag, most) = (
+        Unit::Milliseconds.show(lag),
+        Unit::Milliseconds.show(RELEASE_LAG_P99_MS),
+    );
+    Some(format!(
+        "arrivals were released late in {}: lag p99 {lag}, more than {most}",
+        phase.name
+    ))
+}
+
+fn unsent(phase: &PhaseRecord) -> Option<String> {
+    let unsent = phase.counts.unsent;
+    (unsent > 0).then(|| format!("{unsent} arrivals of {} were never sent", phase.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::fixture;
+
+    fn reasons(change: impl FnOnce(&mut Vec<PhaseRecord>, &mut GeneratorAccount)) -> Vec<String> {
+        let record = fixture::record("a", 1, 0);
+        let mut phases = record.phases;
+        let mut generator = GeneratorAccount::default();
+        change(&mut phases, &mut generator);
+        let needed = BTreeSet::from([("after".to_owned(), "pool_wait_p99_ms")]);
+        assess(&record.trial.load.model, &phases, &generator, &needed).reasons
+    }
+
+    #[test]
+    fn a_generator_that_kept_its_times_is_valid_however_the_service_did() {
+        assert!(reasons(|_, _| ()).is_empty());
+        assert!(reasons(|phases, _| phases[3].counts.failed = phases[3].counts.offered).is_empty());
+    }
+
+    #[test]
+    fn each_fault_of_the_generator_is_a_reason() {
+        let one = |reasons: Vec<String>, text: &str| {
+            assert_eq!(reasons.len(), 1, "{reasons:?}");
+            assert!(reasons[0].contains(text), "{reasons:?}");
+        };
+        one(
+            reasons(|phases, _| phases[1].release_lag_ms.p99 = Some(5.01)),
+            "released late in before",
+        );
+        one(
+            reasons(|_, generator| generator.waited_for_user = 3),
+            "3 arrivals had to wait",
+        );
+        one(
+            reasons(|phases, _| phases[3].counts.unsent = 2),
+            "2 arrivals of after were never sent",
+        );
+        one(
+            reasons(|_, generator| generator.exhausted.push("open files".into())),
+            "ran out of open files",
+        );
+        one(
+            reasons(|_, generator| {
+                generator
+                    .incomplete
+                    .insert("after".into(), BTreeSet::from(["pool_wait_p99_ms"]));
+            }),
+            "pool_wait_p99_ms, which a claim needs",
+        );
+    }
+
+    #[test]
+    fn the_limit_itself_and_scrapes_that_nothing_needs_are_no_reason() {
+        assert!(reasons(|phases, _| phases[1].release_lag_ms.p99 = Some(5.0)).is_empty());
+        let missed_elsewhere = |_: &mut Vec<PhaseRecord>, generator: &mut GeneratorAccount| {
+            generator
+                .incomplete
+                .insert("before".into(), BTreeSet::from(["pool_wait_p99_ms"]));
+            generator
+                .incomplete
+                .insert("after".into(), BTreeSet::from(["sql_p99_ms"]));
+        };
+        assert!(reasons(missed_elsewhere).is_empty());
+    }
+
+    #[test]
+    fn a_closed_model_has_no_lag_to_be_judged_by() {
+        let mut record = fixture::record("a", 1, 0);
+        record.phases[1].release_lag_ms.p99 = Some(50.0);
+        let model = LoadModel::Closed { users: 5 };
+        let account = GeneratorAccount::default();
+        assert!(assess(&model, &record.phases, &account, &BTreeSet::new()).is_valid());
+    }
+}

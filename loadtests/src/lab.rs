@@ -1,0 +1,335 @@
+//! Runs one trial: the only place where environment, faults, engine and measurement meet.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{self, EngineError, EngineInput, LoadMeasurements, Progress};
+use crate::environment::{self, Environment, EnvironmentError, Notice, Settings};
+use crate::fault::{FaultLog, Schedule};
+use crate::journey::Journeys;
+use crate::judge::{self, GeneratorAccount, Judge};
+use crate::measure::scrape::{self, Readings, Sources};
+use crate::measure::{SampleFile, SampleFileError, cpu, server};
+use crate::record::figures::{self, Part};
+use crate::record::{Event, Finding, TrialRecord};
+use crate::scenario::{EnvironmentSpec, Lifetime, Process, Trial};
+
+#[derive(Debug, Error)]
+pub enum LabError {
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Samples(#[from] SampleFileError),
+    #[error("the thread that drives the load panicked")]
+    Panicked,
+    #[error("the runtime that controls the trial could not be started: {0}")]
+    Runtime(std::io::Error),
+    #[error("interrupted before the load began")]
+    Interrupted,
+}
+
+/// How trials are run, apart from what they are.
+#[derive(Debug, Clone, Default)]
+pub struct LabSettings {
+    /// Keep the servers' folders.
+    pub keep: bool,
+    /// One line per arrival goes here.
+    pub samples: Option<PathBuf>,
+}
+
+/// Runs trials one after another, and keeps environments that outlive one trial.
+pub struct Lab<'a> {
+    judge: &'a Judge,
+    journeys: Arc<Journeys>,
+    servers: Settings,
+    samples: Option<Arc<Mutex<SampleFile>>>,
+    stop: CancellationToken,
+    /// Faults and scrapes run here, apart from the load.
+    control: Runtime,
+    kept: HashMap<String, Arc<Environment>>,
+}
+
+impl<'a> Lab<'a> {
+    pub fn new(
+        judge: &'a Judge,
+        journeys: Arc<Journeys>,
+        settings: LabSettings,
+        stop: CancellationToken,
+    ) -> Result<Self, LabError> {
+        let say = |message: &str| eprintln!("{message}");
+        let mut servers = Settings::discover(Notice::new(say))?;
+        servers.keep = settings.keep;
+        let samples = settings
+            .samples
+            .map(|path| SampleFile::create(&path))
+            .transpose()?;
+        let samples = samples.map(|file| Arc::new(Mutex::new(file)));
+        let control = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("squall-control")
+            .enable_all()
+            .build()
+            .map_err(LabError::Runtime)?;
+        Ok(Self {
+            judge,
+            journeys,
+            servers,
+            samples,
+            stop,
+            control,
+            kept: HashMap::new(),
+        })
+    }
+
+    /// Runs a trial from the start of its servers to its record; `progress` tells how it stands.
+    pub fn run(
+        &mut self,
+        trial: &Trial,
+        progress: &Arc<Progress>,
+    ) -> Result<TrialRecord, LabError> {
+        let environment = self.environment(trial)?;
+        let effective = self.control.block_on(environment.effective())?;
+        let started_at = Timestamp::now();
+        let observed = self.observe(trial, &environment, progress)?;
+        let exits = environment.take_unexpected_exits();
+        if trial_owns(trial) {
+            self.control.block_on(stop(environment));
+        }
+        let record = self.record(trial, started_at, effective, observed);
+        Ok(with_exits(record, exits))
+    }
+
+    /// The environment that the trial's lifetime gives it: its own, or one that is kept.
+    fn environment(&mut self, trial: &Trial) -> Result<Arc<Environment>, LabError> {
+        let key = match &trial.environment {
+            EnvironmentSpec::Lab(lab) => match lab.lifetime {
+                Lifetime::Trial => None,
+                Lifetime::Arm => Some(trial.arm.clone()),
+                Lifetime::Run => Some(String::new()),
+            },
+            EnvironmentSpec::External { .. } => None,
+        };
+        if let Some(kept) = key.as_ref().and_then(|key| self.kept.get(key)) {
+            return Ok(Arc::clone(kept));
+        }
+        let started = self.control.block_on(async {
+            tokio::select! {
+                started = environment::start(&trial.environment, &self.servers) => Some(started),
+                () = self.stop.cancelled() => None,
+            }
+        });
+        let environment = Arc::new(started.ok_or(LabError::Interrupted)??);
+        if let Some(key) = key {
+            self.kept.insert(key, Arc::clone(&environment));
+        }
+        Ok(environment)
+    }
+
+    /// Load, faults and scrapes, side by side on one timeline.
+    fn observe(
+        &self,
+        trial: &Trial,
+        environment: &Arc<Environment>,
+        progress: &Arc<Progress>,
+    ) -> Result<Observed, LabError> {
+        let (begin, began) = oneshot::channel();
+        let base_url = environment.base_url();
+        let ended = CancellationToken::new();
+        thread::scope(|scope| {
+            let load = scope.spawn(|| {
+                let _end = ended.clone().drop_guard();
+                engine::run(EngineInput {
+                    trial,
+                    base_url: &base_url,
+                    journeys: &self.journeys,
+                    stop: self.stop.clone(),
+                    on_start: Box::new(|zero| {
+                        // Nobody listens only when the trial has been given up.
+                        let _ = begin.send(zero);
+                    }),
+                    progress: Arc::clone(progress),
+                    samples: self.samples.clone(),
+                })
+            });
+            let (readings, faults) = self.control.block_on(async {
+                match began.await {
+                    Ok(zero) => {
+                        self.disturb_and_read(trial, environment, zero, &ended)
+                            .await
+                    }
+                    Err(_) => (Readings::default(), FaultLog::default()),
+                }
+            });
+            let load = load.join().map_err(|_| LabError::Panicked)??;
+            Ok(Observed {
+                load,
+                readings,
+                faults,
+            })
+        })
+    }
+
+    async fn disturb_and_read(
+        &self,
+        trial: &Trial,
+        environment: &Arc<Environment>,
+        zero: Instant,
+        ended: &CancellationToken,
+    ) -> (Readings, FaultLog) {
+        let faults = Schedule::start(environment, &trial.faults, zero);
+        let cpu_seconds = || cpu_seconds(environment);
+        let lab = environment.lab();
+        let sources = Sources {
+            metrics: lab.map(environment::Lab::metrics_urls).unwrap_or_default(),
+            database: lab.map(environment::Lab::database_url),
+            cpu_seconds: &cpu_seconds,
+        };
+        let readings = scrape::watch(
+            sources,
+            zero,
+            edges(trial),
+            figures::reads_metric,
+            ended.clone(),
+        )
+        .await;
+        // Waiting for threads blocks; nothing else runs here by now.
+        let log = tokio::task::block_in_place(|| faults.finish());
+        (readings, log)
+    }
+
+    fn record(
+        &self,
+        trial: &Trial,
+        started_at: Timestamp,
+        effective: serde_json::Value,
+        observed: Observed,
+    ) -> TrialRecord {
+        let Observed {
+            load,
+            readings,
+            faults,
+        } = observed;
+        let mut phases = load.phases;
+        let mut incomplete: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+        if matches!(trial.environment, EnvironmentSpec::Lab(_)) {
+            for (index, phase) in phases.iter_mut().enumerate() {
+                phase.server = server::of_phase(&readings, index);
+                incomplete.insert(phase.name.clone(), server::incomplete(&readings, index));
+            }
+        }
+        let mut seconds = load.seconds;
+        for second in &mut seconds {
+            second.server = server::of_second(&readings, second.second);
+        }
+        let account = GeneratorAccount {
+            waited_for_user: load.generator.waited_for_user,
+            exhausted: load.generator.exhausted,
+            incomplete,
+        };
+        let needed = self.judge.needed_server_figures(&trial.arm);
+        let validity = judge::assess(&trial.load.model, &phases, &account, &needed);
+        TrialRecord {
+            trial: trial.clone(),
+            started_at,
+            interrupted: load.interrupted,
+            effective,
+            phases,
+            histograms: load.histograms,
+            seconds,
+            events: events(trial, faults.events),
+            findings: faults.findings,
+            validity,
+        }
+    }
+}
+
+impl Drop for Lab<'_> {
+    fn drop(&mut self) {
+        for (_, environment) in self.kept.drain() {
+            self.control.block_on(stop(environment));
+        }
+    }
+}
+
+/// What was seen of one trial, not yet put together.
+struct Observed {
+    load: LoadMeasurements,
+    readings: Readings,
+    faults: FaultLog,
+}
+
+fn trial_owns(trial: &Trial) -> bool {
+    match &trial.environment {
+        EnvironmentSpec::Lab(lab) => lab.lifetime == Lifetime::Trial,
+        EnvironmentSpec::External { .. } => true,
+    }
+}
+
+async fn stop(environment: Arc<Environment>) {
+    // The faults' threads have ended, so that this is the last holder.
+    if let Some(environment) = Arc::into_inner(environment) {
+        environment.stop().await;
+    }
+}
+
+fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
+    let part = |process: &Process| match process {
+        Process::Service => Some(Part::Service),
+        Process::Database => Some(Part::Database),
+        Process::Redis => None,
+    };
+    let used = environment.cpu_time();
+    let servers = used
+        .iter()
+        .filter_map(|(process, time)| Some((part(process)?, time.as_secs_f64())));
+    servers
+        .chain([(Part::Generator, cpu::own_seconds())])
+        .collect()
+}
+
+/// The start of the timeline and the end of each phase.
+fn edges(trial: &Trial) -> Vec<Duration> {
+    let ends = trial.phases.iter().scan(Duration::ZERO, |at, phase| {
+        *at += phase.duration;
+        Some(*at)
+    });
+    std::iter::once(Duration::ZERO).chain(ends).collect()
+}
+
+/// What the faults did, and where the phases begin, in order of time.
+fn events(trial: &Trial, mut events: Vec<Event>) -> Vec<Event> {
+    let starts = trial
+        .phases
+        .iter()
+        .zip(edges(trial))
+        .map(|(phase, at)| Event {
+            at_s: at.as_secs_f64(),
+            kind: "phase".to_owned(),
+            detail: phase.name.clone(),
+        });
+    events.extend(starts);
+    events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    events
+}
+
+/// Parts that died by themselves: the trial went on without them, and must not pass for healthy.
+fn with_exits(mut record: TrialRecord, exits: Vec<environment::UnexpectedExit>) -> TrialRecord {
+    record
+        .findings
+        .extend(exits.into_iter().map(|exit| Finding {
+            code: "process_died".to_owned(),
+            detail: format!("{} ended by itself: {}", exit.process, exit.status),
+        }));
+    record
+}

@@ -1,0 +1,29 @@
+//! What is measured: on the client's side samples, their folding into histograms, and the clock
+//! they share; on the servers' side what scrapes and counters say.
+//!
+//! Invariant: memory grows with phases, steps and seconds, never with the number of samples.
+
+mod clock;
+mod collector;
+pub mod cpu;
+mod exposition;
+mod fold;
+mod phase_fold;
+mod postgres;
+mod quantiles;
+mod sample;
+mod sample_buffers;
+mod sample_file;
+pub mod scrape;
+mod second_fold;
+pub mod server;
+mod step_names;
+
+pub use clock::{Nanos, TimelineClock, nanos, offset_millis};
+pub use collector::Collector;
+pub use fold::{FoldPlan, FoldedLoad, LoadFold, PhasePlan};
+pub use quantiles::quantiles;
+pub use sample::{ArrivalSample, Outcome, StepSample};
+pub use sample_buffers::SampleBuffers;
+pub use sample_file::{SampleFile, SampleFileError, SampleLabels};
+pub use step_names::StepNames;

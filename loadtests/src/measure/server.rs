@@ -1,0 +1,347 @@
+//! From readings of the servers to the figures of a stretch of the timeline, by the figure table.
+//!
+//! Invariant: a figure whose readings are missing is `None`; it is never made up from what is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::record::figures::{self, DatabaseReading, Figure, Fold, Selector, Source};
+
+use super::exposition::Sample;
+use super::postgres::DatabaseCounters;
+use super::scrape::{Reading, Readings};
+
+/// A reading this far from an edge still stands for it.
+const TOLERANCE: Duration = Duration::from_millis(1_100);
+
+/// All server figures of one phase, by its index.
+pub fn of_phase(readings: &Readings, phase: usize) -> BTreeMap<String, Option<f64>> {
+    let edge = |index: usize| {
+        readings
+            .edges
+            .get(index)
+            .and_then(|&at| readings.all.get(at))
+    };
+    let (Some(from), Some(to)) = (edge(phase), edge(phase + 1)) else {
+        return figures::SERVER
+            .iter()
+            .map(|figure| (figure.name.to_owned(), None))
+            .collect();
+    };
+    let figure = |figure: &Figure| (figure.name.to_owned(), over(readings, from, to, figure));
+    figures::SERVER.iter().map(figure).collect()
+}
+
+/// The figures of one second that are read at every scrape; those read at phase edges are left out.
+pub fn of_second(readings: &Readings, second: u32) -> BTreeMap<String, Option<f64>> {
+    let start = Duration::from_secs(u64::from(second));
+    let end = start + Duration::from_secs(1);
+    let (Some(from), Some(to)) = (complete_near(readings, start), complete_near(readings, end))
+    else {
+        return BTreeMap::new();
+    };
+    let scraped = figures::SERVER.iter().filter(|figure| figure.is_scraped());
+    scraped
+        .map(|figure| (figure.name.to_owned(), over(readings, from, to, figure)))
+        .collect()
+}
+
+/// The figures of a phase that are not whole because a server did not answer a scrape.
+pub fn incomplete(readings: &Readings, phase: usize) -> BTreeSet<&'static str> {
+    let edge = |index: usize| {
+        readings
+            .edges
+            .get(index)
+            .and_then(|&at| readings.all.get(at))
+    };
+    let scraped = || figures::SERVER.iter().filter(|figure| figure.is_scraped());
+    let (Some(from), Some(to)) = (edge(phase), edge(phase + 1)) else {
+        return scraped().map(|figure| figure.name).collect();
+    };
+    let edges_are_read = complete_pair(readings, from, to).is_some();
+    let mut within = readings
+        .all
+        .iter()
+        .filter(|reading| (from.at..=to.at).contains(&reading.at));
+    let all_are_read = within.all(is_complete);
+    let lost = |figure: &&Figure| {
+        if figure.needs_every_scrape() {
+            !all_are_read
+        } else {
+            !edges_are_read
+        }
+    };
+    scraped().filter(lost).map(|figure| figure.name).collect()
+}
+
+fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> Option<f64> {
+    match figure.source {
+        Source::Counter(selector) => {
+            let (from, to) = complete_pair(readings, from, to)?;
+            Some(sum(to, selector)? - sum(from, selector)?)
+        }
+        Source::Share { part, whole } => {
+            let (from, to) = complete_pair(readings, from, to)?;
+            let whole = sum(to, whole)? - sum(from, whole)?;
+            (whole > 0.0).then_some((sum(to, part)? - sum(from, part)?) / whole)
+        }
+        Source::Gauge(selector) => highest(readings, from.at, to.at, selector),
+        Source::Histogram(selector) => {
+            let (from, to) = complete_pair(readings, from, to)?;
+            histogram(from, to, selector, figure.fold).map(|seconds| seconds * 1e3)
+        }
+        Source::Database(reading) => {
+            let (from, to) = (
+                database(from.database.as_ref()?, reading),
+                database(to.database.as_ref()?, reading),
+            );
+            Some(if figure.fold == Fold::Max {
+                from.max(to)
+            } else {
+                to - from
+            })
+        }
+        Source::Cpu(part) => Some(to.cpu_seconds.get(&part)? - from.cpu_seconds.get(&part)?),
+        Source::Arrivals(_)
+        | Source::Latencies(_)
+        | Source::Failures
+        | Source::Steps
+        | Source::Series => None,
+    }
+}
+
+/// Readings near both edges in which every instance answered.
+fn complete_pair<'a>(
+    readings: &'a Readings,
+    from: &Reading,
+    to: &Reading,
+) -> Option<(&'a Reading, &'a Reading)> {
+    Some((
+        complete_near(readings, from.at)?,
+        complete_near(readings, to.at)?,
+    ))
+}
+
+fn complete_near(readings: &Readings, at: Duration) -> Option<&Reading> {
+    readings
+        .all
+        .iter()
+        .filter(|reading| is_complete(reading) && reading.at.abs_diff(at) <= TOLERANCE)
+        .min_by_key(|reading| reading.at.abs_diff(at))
+}
+
+fn is_complete(reading: &Reading) -> bool {
+    reading.missed == 0 && !reading.samples.is_empty()
+}
+
+fn matching(reading: &Reading, name: String, selector: Selector) -> impl Iterator<Item = &Sample> {
+    reading.samples.iter().filter(move |sample| {
+        sample.name == name
+            && selector
+                .labels
+                .iter()
+                .all(|(label, value)| sample.labels.get(*label).is_some_and(|held| held == value))
+    })
+}
+
+/// 0 for a series that does not exist yet: a counter appears when it first counts.
+fn sum(reading: &Reading, selector: Selector) -> Option<f64> {
+    is_complete(reading).then(|| {
+        matching(reading, selector.metric.to_owned(), selector)
+            .map(|sample| sample.value)
+            .sum()
+    })
+}
+
+/// The highest value at any scrape of the stretch; a missed scrape could have been the highest.
+fn highest(readings: &Readings, from: Duration, to: Duration, selector: Selector) -> Option<f64> {
+    let within = readings
+        .all
+        .iter()
+        .filter(|reading| (from..=to).contains(&reading.at));
+    let values: Option<Vec<f64>> = within.map(|reading| sum(reading, selector)).collect();
+    values?.into_iter().reduce(f64::max)
+}
+
+/// The mean or a quantile of what a histogram gained, in its own unit.
+fn histogram(from: &Reading, to: &Reading, selector: Selector, fold: Fold) -> Option<f64> {
+    let gained = |suffix: &str| -> f64 {
+        let total = |reading| -> f64 {
+            matching(reading, format!("{}{suffix}", selector.metric), selector)
+                .map(|s| s.value)
+                .sum()
+        };
+        total(to) - total(from)
+    };
+    let count = gained("_count");
+    if count <= 0.0 {
+        return None;
+    }
+    match fold {
+        Fold::Quantile(quantile) => quantile_of(&gained_buckets(from, to, selector), quantile),
+        _ => Some(gained("_sum") / count),
+    }
+}
+
+/// Upper bound and cumulated growth of each bucket, in order of bounds.
+fn gained_buckets(from: &Reading, to: &Reading, selector: Selector) -> Vec<(f64, f64)> {
+    let mut buckets: Vec<(f64, f64)> = Vec::new();
+    for (reading, sign) in [(to, 1.0), (from, -1.0)] {
+        for sample in matching(reading, format!("{}_bucket", selector.metric), selector) {
+            let Some(bound) = sample
+                .labels
+                .get("le")
+                .and_then(|le| le.parse::<f64>().ok())
+            else {
+                continue;
+            };
+            match buckets
+                .iter_mut()
+                .find(|(known, _)| known.total_cmp(&bound).is_eq())
+            {
+                Some((_, growth)) => *growth += sign * sample.value,
+                None => buckets.push((bound, sign * sample.value)),
+            }
+        }
+    }
+    buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    buckets
+}
+
+/// Linear within a bucket, as Prometheus' `histogram_quantile`; beyond the last bound, that bound.
+fn quantile_of(buckets: &[(f64, f64)], quantile: f64) -> Option<f64> {
+    let rank = quantile * buckets.last()?.1;
+    let mut below = (0.0, 0.0);
+    for &(bound, cumulated) in buckets {
+        if cumulated >= rank {
+            if bound.is_infinite() {
+                return Some(below.0);
+            }
+            let share = (rank - below.1) / (cumulated - below.1).max(f64::MIN_POSITIVE);
+            return Some(below.0 + (bound - below.0) * share.clamp(0.0, 1.0));
+        }
+        below = (bound, cumulated);
+    }
+    None
+}
+
+fn database(counters: &DatabaseCounters, reading: DatabaseReading) -> f64 {
+    match reading {
+        DatabaseReading::Commits => counters.commits,
+        DatabaseReading::Rollbacks => counters.rollbacks,
+        DatabaseReading::BlocksRead => counters.blocks_read,
+        DatabaseReading::BlocksHit => counters.blocks_hit,
+        DatabaseReading::Deadlocks => counters.deadlocks,
+        DatabaseReading::Connections => counters.connections,
+        DatabaseReading::SessionsOpened => counters.sessions,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp)]
+
+    use super::super::exposition;
+    use super::*;
+
+    fn reading(at_ms: u64, page: &str) -> Reading {
+        Reading {
+            at: Duration::from_millis(at_ms),
+            samples: exposition::parse(page),
+            ..Reading::default()
+        }
+    }
+
+    fn missed(at_ms: u64) -> Reading {
+        Reading {
+            at: Duration::from_millis(at_ms),
+            missed: 1,
+            ..Reading::default()
+        }
+    }
+
+    fn one_phase(all: Vec<Reading>) -> BTreeMap<String, Option<f64>> {
+        let edges = vec![0, all.len() - 1];
+        of_phase(&Readings { all, edges }, 0)
+    }
+
+    #[test]
+    fn a_counter_that_did_not_exist_at_the_first_edge_counts_from_zero() {
+        let figures = one_phase(vec![
+            reading(0, "up 1"),
+            reading(10_000, "up 1\ndb_client_connection_timeouts_total 4"),
+        ]);
+        assert_eq!(figures["pool_timeouts"], Some(4.0));
+    }
+
+    #[test]
+    fn a_gauge_is_its_highest_reading_and_unknown_when_one_was_missed() {
+        let gauge = |value: u32| format!("db_client_connection_pending_requests {value}");
+        let all = vec![
+            reading(0, &gauge(1)),
+            reading(500, &gauge(9)),
+            reading(1_000, &gauge(2)),
+        ];
+        assert_eq!(one_phase(all.clone())["pool_pending_max"], Some(9.0));
+        let gap = vec![all[0].clone(), missed(500), all[2].clone()];
+        assert_eq!(one_phase(gap)["pool_pending_max"], None);
+    }
+
+    #[test]
+    fn a_quantile_is_of_what_the_phase_added_and_not_of_what_was_there_before() {
+        let page = |low: u32, high: u32| {
+            format!(
+                "db_client_connection_wait_time_seconds_bucket{{le=\"0.001\"}} {low}
+                 db_client_connection_wait_time_seconds_bucket{{le=\"0.002\"}} {}
+                 db_client_connection_wait_time_seconds_bucket{{le=\"+Inf\"}} {}
+                 db_client_connection_wait_time_seconds_sum {}
+                 db_client_connection_wait_time_seconds_count {}",
+                low + high,
+                low + high,
+                f64::from(high) * 0.0015,
+                low + high
+            )
+        };
+        let figures = one_phase(vec![
+            reading(0, &page(1_000, 0)),
+            reading(5_000, &page(1_000, 100)),
+        ]);
+        let p99 = figures["pool_wait_p99_ms"].unwrap();
+        assert!((p99 - 1.99).abs() < 1e-6, "{p99}");
+        assert!((figures["pool_wait_mean_ms"].unwrap() - 1.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_edge_that_was_missed_is_read_from_its_neighbour_or_not_at_all() {
+        let counter = |value: u32| format!("db_client_connection_timeouts_total {value}");
+        let near = vec![
+            reading(0, &counter(0)),
+            reading(9_500, &counter(5)),
+            missed(10_000),
+        ];
+        assert_eq!(one_phase(near)["pool_timeouts"], Some(5.0));
+        let far = vec![
+            reading(0, &counter(0)),
+            reading(5_000, &counter(5)),
+            missed(10_000),
+        ];
+        assert_eq!(one_phase(far.clone())["pool_timeouts"], None);
+        let lost = incomplete(
+            &Readings {
+                all: far,
+                edges: vec![0, 2],
+            },
+            0,
+        );
+        assert!(lost.contains("pool_timeouts") && lost.contains("pool_pending_max"));
+    }
+
+    #[test]
+    fn a_histogram_without_growth_has_no_mean() {
+        let page = "db_client_connection_wait_time_seconds_count 3\ndb_client_connection_wait_time_seconds_sum 1";
+        assert_eq!(
+            one_phase(vec![reading(0, page), reading(1_000, page)])["pool_wait_mean_ms"],
+            None
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! Figures of an arm: numbers over the whole timeline of one trial, not over one phase.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::scenario::{Slo, Trial};
+use crate::stats::{self, Recovery};
+use crate::units;
+
+use super::{SecondRecord, TrialRecord};
+
+/// A number, or `"never"`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ArmFigure {
+    Number(f64),
+    Never,
+}
+
+/// The arm figures of one trial by name; `None` where the trial does not tell.
+pub fn arm_figures(record: &TrialRecord) -> BTreeMap<String, Option<ArmFigure>> {
+    BTreeMap::from([(
+        "recovery_s".to_owned(),
+        recovery_s(&record.trial, &record.seconds),
+    )])
+}
+
+/// The median over rounds; `None` when some round does not tell.
+pub fn fold_rounds(rounds: &[Option<ArmFigure>]) -> Option<ArmFigure> {
+    let values: Option<Vec<f64>> = rounds
+        .iter()
+        .map(|figure| figure.map(ArmFigure::as_f64))
+        .collect();
+    stats::median(values?).map(|median| {
+        if median.is_finite() {
+            ArmFigure::Number(median)
+        } else {
+            ArmFigure::Never
+        }
+    })
+}
+
+fn recovery_s(trial: &Trial, seconds: &[SecondRecord]) -> Option<ArmFigure> {
+    let (start, end) = disturbance(trial)?;
+    let warm = warmup_end(trial);
+    let begins = |second: &SecondRecord| f64::from(second.second);
+    let before = seconds
+        .iter()
+        .filter(|second| begins(second) >= warm && begins(second) + 1.0 <= start);
+    let level = stats::level_to_regain(before.map(|second| (second.ok, second.offered)));
+    let good: Box<dyn Fn(&SecondRecord) -> bool> = match (trial.slo, level) {
+        (Some(slo), _) => Box::new(move |second| meets(slo, second)),
+        (None, Some(level)) => Box::new(move |second| answered(second) >= level),
+        (None, None) => return None,
+    };
+    // Seconds in which nothing was offered say nothing.
+    let after = seconds
+        .iter()
+        .filter(|second| begins(second) >= end && second.offered > 0);
+    let after: Vec<(f64, bool)> = after.map(|second| (begins(second), good(second))).collect();
+    stats::recovery(end, &after).map(|recovery| match recovery {
+        Recovery::After(seconds) => ArmFigure::Number(seconds),
+        Recovery::Never => ArmFigure::Never,
+    })
+}
+
+fn meets(slo: Slo, second: &SecondRecord) -> bool {
+    let fast = slo
+        .p99
+        .is_none_or(|most| second.p99_ms.is_some_and(|p99| p99 <= units::millis(most)));
+    fast && slo.success.is_none_or(|least| answered(second) >= least)
+}
+
+fn answered(second: &SecondRecord) -> f64 {
+    second.ok as f64 / second.offered as f64
+}
+
+/// From the first fault to the end of the last; without faults, the stretch of phases whose rate
+/// rises above that of the first judged phase.
+fn disturbance(trial: &Trial) -> Option<(f64, f64)> {
+    if let Some(first) = trial.faults.iter().map(|span| span.start).min() {
+        let last = trial.faults.iter().map(|span| span.end).max()?;
+        return Some((first.as_secs_f64(), last.as_secs_f64()));
+    }
+    let base = trial.phases.iter().find(|phase| !phase.warmup)?.rate.from;
+    let mut at = 0.0;
+    let mut span: Option<(f64, f64)> = None;
+    for phase in &trial.phases {
+        let end = at + phase.duration.as_secs_f64();
+        if !phase.warmup && phase.rate.from.max(phase.rate.to) > base {
+            span = Some((span.map_or(at, |(start, _)| start), end));
+        }
+        at = end;
+    }
+    span
+}
+
+/// The end of the warm-up phases that the timeline starts with.
+fn warmup_end(trial: &Trial) -> f64 {
+    trial
+        .phases
+        .iter()
+        .take_while(|phase| phase.warmup)
+        .map(|phase| phase.duration.as_secs_f64())
+        .sum()
+}
+
+impl ArmFigure {
+    /// As claims see it: `"never"` is infinity.
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Number(number) => number,
+            Self::Never => f64::INFINITY,
+        }
+    }
+}
+
+impl Serialize for ArmFigure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Never => serializer.serialize_str("never"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ArmFigure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f64),
+            Word(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(number) => Ok(Self::Number(number)),
+            Written::Word(word) if word == "never" => Ok(Self::Never),
+            Written::Word(word) => Err(de::Error::custom(format!(
+                "`{word}` is neither a number nor \"never\""
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::record::fixture;
+
+    fn recovered(record: &TrialRecord) -> Option<ArmFigure> {
+        arm_figures(record)["recovery_s"]
+    }
+
+    #[test]
+    fn recovery_counts_from_the_end_of_the_last_fault() {
+        assert_eq!(
+            recovered(&fixture::record("a", 1, 0)),
+            Some(ArmFigure::Number(0.0))
+        );
+        assert_eq!(
+            recovered(&fixture::record("a", 1, 7)),
+            Some(ArmFigure::Number(7.0))
+        );
+        assert_eq!(
+            recovered(&fixture::record("a", 1, 16)),
+            Some(ArmFigure::Never)
+        );
+    }
+
+    #[test]
+    fn without_faults_the_burst_is_the_disturbance() {
+        let mut record = fixture::record("a", 1, 3);
+        record.trial.faults.clear();
+        assert_eq!(recovered(&record), None, "neither a fault nor a burst");
+        record.trial.phases[2].rate.to *= 10.0;
+        assert_eq!(recovered(&record), Some(ArmFigure::Number(3.0)));
+    }
+
+    #[test]
+    fn warm_up_seconds_are_not_the_level_before() {
+        let mut record = fixture::record("a", 1, 0);
+        record.seconds[0].ok = 0;
+        record.seconds[1].ok = 0;
+        // 90 of 100 is below 95 % of a full level, and above 95 % of one that the warm-up drags down to 83 %.
+        record.seconds[18].ok = 90;
+        assert_eq!(recovered(&record), Some(ArmFigure::Number(2.0)));
+    }
+
+    #[test]
+    fn a_lower_rate_afterwards_is_no_damage_and_silent_seconds_say_nothing() {
+        let mut record = fixture::record("a", 1, 0);
+        for second in record.seconds.iter_mut().skip(17) {
+            second.offered = 10;
+            second.ok = 10;
+        }
+        (record.seconds[19].offered, record.seconds[19].ok) = (0, 0);
+        assert_eq!(recovered(&record), Some(ArmFigure::Number(0.0)));
+    }
+
+    #[test]
+    fn a_level_of_service_counts_instead_of_the_level_before() {
+        let mut record = fixture::record("a", 1, 7);
+        let with = |record: &mut TrialRecord, p99: Option<u64>, success| {
+            record.trial.slo = Some(Slo {
+                p99: p99.map(std::time::Duration::from_millis),
+                success,
+            });
+            recovered(record)
+        };
+        assert_eq!(
+            with(&mut record, None, Some(0.2)),
+            Some(ArmFigure::Number(0.0))
+        );
+        assert_eq!(
+            with(&mut record, None, Some(0.21)),
+            Some(ArmFigure::Number(7.0))
+        );
+        assert_eq!(
+            with(&mut record, Some(19), None),
+            Some(ArmFigure::Number(7.0))
+        );
+        assert_eq!(
+            with(&mut record, Some(18), Some(0.2)),
+            Some(ArmFigure::Never)
+        );
+    }
+
+    #[test]
+    fn a_trial_cut_off_in_its_fault_does_not_tell() {
+        let mut record = fixture::record("a", 1, 0);
+        record.seconds.truncate(15);
+        assert_eq!(recovered(&record), None);
+    }
+
+    #[test]
+    fn rounds_fold_to_their_median_and_silence_to_silence() {
+        let [two, four, never] = [
+            ArmFigure::Number(2.0),
+            ArmFigure::Number(4.0),
+            ArmFigure::Never,
+        ]
+        .map(Some);
+        assert_eq!(fold_rounds(&[two, never, four]), four);
+        assert_eq!(fold_rounds(&[two, never, never]), never);
+        assert_eq!(fold_rounds(&[two, None, four]), None);
+        assert_eq!(fold_rounds(&[]), None);
+    }
+
+    #[test]
+    fn never_is_a_word_in_json() {
+        assert_eq!(
+            serde_json::to_string(&ArmFigure::Never).unwrap(),
+            "\"never\""
+        );
+        assert_eq!(
+            serde_json::from_str::<ArmFigure>("\"never\"").unwrap(),
+            ArmFigure::Never
+        );
+        assert_eq!(
+            serde_json::from_str::<ArmFigure>("3.5").unwrap(),
+            ArmFigure::Number(3.5)
+        );
+        assert!(serde_json::from_str::<ArmFigure>("\"soon\"").is_err());
+    }
+}

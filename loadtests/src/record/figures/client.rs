@@ -1,0 +1,151 @@
+//! Figures that follow from the arrivals: what the clients of the service saw.
+
+use super::{Figure, Fold, Source, Unit};
+use crate::record::{PhaseRecord, Quantiles};
+
+/// Figures of a phase that follow from its arrivals.
+pub const CLIENT: &[Figure] = &[
+    count(
+        "offered",
+        |p| Some(p.counts.offered as f64),
+        "Arrivals whose intended time lies in the phase.",
+    ),
+    count(
+        "sent",
+        |p| Some(p.counts.sent as f64),
+        "Arrivals of which at least one attempt was put on the wire.",
+    ),
+    count(
+        "ok",
+        |p| Some(p.counts.ok as f64),
+        "Arrivals answered successfully.",
+    ),
+    count(
+        "failed",
+        |p| Some(p.counts.failed as f64),
+        "Arrivals that were sent and not answered successfully.",
+    ),
+    count(
+        "unsent",
+        |p| Some(p.counts.unsent as f64),
+        "Arrivals that the generator could not send.",
+    ),
+    count(
+        "attempts",
+        |p| Some(p.counts.attempts as f64),
+        "Requests of all arrivals, retries included.",
+    ),
+    Figure {
+        name: "goodput",
+        unit: Unit::PerSecond,
+        fold: Fold::Mean,
+        source: Source::Arrivals(|p| Some(p.goodput)),
+        doc: "Arrivals answered successfully within their deadline, per second.",
+    },
+    Figure {
+        name: "error_rate",
+        unit: Unit::Share,
+        fold: Fold::Mean,
+        source: Source::Arrivals(|p| ratio(p.counts.failed + p.counts.unsent, p.counts.offered)),
+        doc: "Failed and unsent arrivals over offered ones.",
+    },
+    Figure {
+        name: "attempts_per_arrival",
+        unit: Unit::Count,
+        fold: Fold::Mean,
+        source: Source::Arrivals(|p| ratio(p.counts.attempts, p.counts.sent)),
+        doc: "Requests per arrival that was sent: 1 without retries and with journeys of one step.",
+    },
+    Figure {
+        name: "duration_s",
+        unit: Unit::Seconds,
+        fold: Fold::Delta,
+        source: Source::Arrivals(|p| Some(p.duration_s)),
+        doc: "The length of the phase.",
+    },
+    latency(
+        "response_ms",
+        |p| &p.response_ms,
+        "Every offered arrival, from its intended time to its last byte; failed and unsent ones count as at least the deadline.",
+    ),
+    latency(
+        "ok_ms",
+        |p| &p.ok_ms,
+        "Successful arrivals only, from their intended time to their last byte.",
+    ),
+    latency(
+        "service_ms",
+        |p| &p.service_ms,
+        "From the actual send of an attempt to its last byte.",
+    ),
+    latency(
+        "ttfb_ms",
+        |p| &p.ttfb_ms,
+        "From the actual send of an attempt to its first byte.",
+    ),
+    latency(
+        "release_lag_ms",
+        |p| &p.release_lag_ms,
+        "How late arrivals were released; the generator's own error.",
+    ),
+    latency(
+        "send_lag_ms",
+        |p| &p.send_lag_ms,
+        "From the intended time to the first send.",
+    ),
+    Figure {
+        name: "failures",
+        unit: Unit::Count,
+        fold: Fold::Delta,
+        source: Source::Failures,
+        doc: "Failed arrivals by kind: failures.timeout, failures.connect, failures.status_503; 0 for a kind that did not occur.",
+    },
+    Figure {
+        name: "steps",
+        unit: Unit::Count,
+        fold: Fold::Distribution,
+        source: Source::Steps,
+        doc: "By step: steps[\"GET /posts/{id}\"].count, .failed and .response_ms.p99.",
+    },
+];
+
+/// Figures of an arm, over the whole timeline of a trial.
+pub const ARM: &[Figure] = &[Figure {
+    name: "recovery_s",
+    unit: Unit::Seconds,
+    fold: Fold::Max,
+    source: Source::Series,
+    doc: "Seconds from the end of the disturbance (the last fault; without faults, the last phase above the first judged phase's rate) to the first of 5 seconds in a row in which ok / offered is at least 95 % of its level before, or in which the scenario's [slo] holds; \"never\", and infinity in claims, when that does not happen within the timeline.",
+}];
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+const fn count(
+    name: &'static str,
+    read: fn(&PhaseRecord) -> Option<f64>,
+    doc: &'static str,
+) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Delta,
+        source: Source::Arrivals(read),
+        doc,
+    }
+}
+
+const fn latency(
+    name: &'static str,
+    read: fn(&PhaseRecord) -> &Quantiles,
+    doc: &'static str,
+) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Milliseconds,
+        fold: Fold::Distribution,
+        source: Source::Latencies(read),
+        doc,
+    }
+}

@@ -1,0 +1,240 @@
+//! Figures that are read from the service, its database and the processes.
+
+use super::{DatabaseReading, Figure, Fold, Part, Selector, Source, Unit};
+
+/// Figures of a phase that are read from the service, its database and the processes.
+pub const SERVER: &[Figure] = &[
+    histogram(
+        "pool_wait_p99_ms",
+        Fold::Quantile(0.99),
+        "db_client_connection_wait_time_seconds",
+        "99th percentile of the wait for a pooled database connection.",
+    ),
+    histogram(
+        "pool_wait_mean_ms",
+        Fold::Mean,
+        "db_client_connection_wait_time_seconds",
+        "Mean wait for a pooled database connection.",
+    ),
+    histogram(
+        "pool_use_mean_ms",
+        Fold::Mean,
+        "db_client_connection_use_time_seconds",
+        "Mean time for which a request held its database connection.",
+    ),
+    counter(
+        "pool_timeouts",
+        "db_client_connection_timeouts_total",
+        "Waits for a connection that were given up.",
+    ),
+    gauge(
+        "pool_pending_max",
+        "db_client_connection_pending_requests",
+        &[],
+        "Most requests waiting for a connection.",
+    ),
+    gauge(
+        "pool_in_use_max",
+        "db_client_connection_count",
+        &[("state", "used")],
+        "Most connections in use.",
+    ),
+    gauge(
+        "pool_size_max",
+        "db_client_connection_count",
+        &[],
+        "Most connections open, idle ones included.",
+    ),
+    histogram(
+        "connect_mean_ms",
+        Fold::Mean,
+        "db_client_connection_create_time_seconds",
+        "Mean time to open a database connection.",
+    ),
+    counter(
+        "connections_opened",
+        "target_db_connections_opened_total",
+        "Database connections opened by the service.",
+    ),
+    counter(
+        "connections_closed",
+        "target_db_connections_closed_total",
+        "Database connections closed by the service.",
+    ),
+    counter(
+        "http_requests",
+        "http_server_request_duration_seconds_count",
+        "Requests that the service answered.",
+    ),
+    histogram(
+        "http_request_p99_ms",
+        Fold::Quantile(0.99),
+        "http_server_request_duration_seconds",
+        "99th percentile of the time in the service, as the service measures it.",
+    ),
+    histogram(
+        "sql_mean_ms",
+        Fold::Mean,
+        "db_client_operation_duration_seconds",
+        "Mean time of a statement.",
+    ),
+    histogram(
+        "sql_p99_ms",
+        Fold::Quantile(0.99),
+        "db_client_operation_duration_seconds",
+        "99th percentile of the time of a statement.",
+    ),
+    share(
+        "split_pool_wait_share",
+        "db_client_connection_wait_time_seconds_sum",
+        "The share of the requests' time in the service that was spent waiting for a database connection.",
+    ),
+    share(
+        "split_sql_share",
+        "db_client_operation_duration_seconds_sum",
+        "The share of the requests' time in the service that was spent in SQL statements.",
+    ),
+    database(
+        "pg_commits",
+        DatabaseReading::Commits,
+        "Transactions committed in the database.",
+    ),
+    database(
+        "pg_rollbacks",
+        DatabaseReading::Rollbacks,
+        "Transactions rolled back.",
+    ),
+    database(
+        "pg_blocks_read",
+        DatabaseReading::BlocksRead,
+        "Blocks that were not in PostgreSQL's own cache.",
+    ),
+    database(
+        "pg_blocks_hit",
+        DatabaseReading::BlocksHit,
+        "Blocks found in PostgreSQL's own cache.",
+    ),
+    database(
+        "pg_deadlocks",
+        DatabaseReading::Deadlocks,
+        "Deadlocks that the database broke.",
+    ),
+    database(
+        "pg_sessions_opened",
+        DatabaseReading::SessionsOpened,
+        "Sessions opened, as the database counts them.",
+    ),
+    Figure {
+        name: "pg_connections_max",
+        unit: Unit::Count,
+        fold: Fold::Max,
+        source: Source::Database(DatabaseReading::Connections),
+        doc: "Client connections at the phase's edges, the higher of the two.",
+    },
+    cpu(
+        "cpu_service_s",
+        Part::Service,
+        "CPU seconds of the service, all instances.",
+    ),
+    cpu(
+        "cpu_database_s",
+        Part::Database,
+        "CPU seconds of PostgreSQL.",
+    ),
+    cpu(
+        "cpu_generator_s",
+        Part::Generator,
+        "CPU seconds of the load generator.",
+    ),
+];
+
+const fn histogram(
+    name: &'static str,
+    fold: Fold,
+    metric: &'static str,
+    doc: &'static str,
+) -> Figure {
+    let source = Source::Histogram(Selector {
+        metric,
+        labels: &[],
+    });
+    Figure {
+        name,
+        unit: Unit::Milliseconds,
+        fold,
+        source,
+        doc,
+    }
+}
+
+const fn counter(name: &'static str, metric: &'static str, doc: &'static str) -> Figure {
+    let source = Source::Counter(Selector {
+        metric,
+        labels: &[],
+    });
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Delta,
+        source,
+        doc,
+    }
+}
+
+/// Of the time that requests spent in the service.
+const fn share(name: &'static str, part: &'static str, doc: &'static str) -> Figure {
+    let whole = Selector {
+        metric: "http_server_request_duration_seconds_sum",
+        labels: &[],
+    };
+    let source = Source::Share {
+        part: Selector {
+            metric: part,
+            labels: &[],
+        },
+        whole,
+    };
+    Figure {
+        name,
+        unit: Unit::Share,
+        fold: Fold::Mean,
+        source,
+        doc,
+    }
+}
+
+const fn gauge(
+    name: &'static str,
+    metric: &'static str,
+    labels: &'static [(&'static str, &'static str)],
+    doc: &'static str,
+) -> Figure {
+    let source = Source::Gauge(Selector { metric, labels });
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Max,
+        source,
+        doc,
+    }
+}
+
+const fn database(name: &'static str, reading: DatabaseReading, doc: &'static str) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Delta,
+        source: Source::Database(reading),
+        doc,
+    }
+}
+
+const fn cpu(name: &'static str, part: Part, doc: &'static str) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Seconds,
+        fold: Fold::Delta,
+        source: Source::Cpu(part),
+        doc,
+    }
+}

@@ -1,0 +1,31 @@
+//! What was measured, as data. Reports, claims and gates are pure functions of records.
+
+mod arm_figures;
+mod document;
+pub mod figures;
+#[cfg(test)]
+pub mod fixture;
+mod histograms;
+mod load_summary;
+mod lookup;
+mod machine;
+mod outcome;
+mod quantiles;
+pub mod show;
+pub mod store;
+mod trial;
+
+pub use arm_figures::{ArmFigure, arm_figures};
+pub use document::{
+    ArmDocument, ArmFacts, Decisions, RecordDocument, RoundDocument, RunFacts, SeriesRow,
+    SweepFacts,
+};
+pub use histograms::{HistogramError, new_histogram};
+pub use load_summary::{LoadSummary, Model, PhasePlan};
+pub use lookup::{PhaseFigure, UnknownFigure};
+pub use machine::{GitState, Machine};
+pub use outcome::{ClaimOutcome, ThresholdOutcome, Verdict};
+pub use trial::{
+    Counts, Event, Finding, PhaseHistograms, PhaseRecord, Quantiles, SecondRecord, StepRecord,
+    TrialRecord, Validity,
+};

@@ -1,0 +1,351 @@
+//! Charts over the timeline of the run. Several rounds are drawn as their median, second by second.
+
+use std::collections::BTreeMap;
+
+use crate::record::show::number;
+use crate::record::{ArmDocument, Event, RecordDocument, SecondRecord};
+use crate::stats;
+
+use super::super::svg::{Axis, Band, BandKind, Chart, Scale, Series, Style};
+use super::{millis, slug};
+
+type Reading = fn(&SecondRecord) -> Option<f64>;
+
+const OFFERED: Reading = |second| Some(second.offered as f64);
+const GOODPUT: Reading = |second| Some(second.ok as f64);
+const FAILED: Reading = |second| Some((second.failed + second.unsent) as f64);
+const ATTEMPTS: Reading = |second| Some(second.attempts as f64);
+/// Gauges of the service's connection pool, and how the legend calls them.
+const POOL: [(&str, &str); 3] = [
+    ("pool_size_max", "open"),
+    ("pool_in_use_max", "in use"),
+    ("pool_pending_max", "requests waiting"),
+];
+
+pub fn goodput_of_arms(document: &RecordDocument) -> Chart {
+    let mut series = arms_as_lines(document, GOODPUT);
+    if let Some(first) = document.arms.iter().find(|arm| !arm.rounds.is_empty()) {
+        let points = over_rounds(document, &first.name, OFFERED);
+        series.insert(
+            0,
+            Series {
+                name: "offered".to_owned(),
+                style: Style::Reference,
+                points,
+            },
+        );
+    }
+    let description =
+        "Arrivals per second answered within their deadline, over time, one line per arm.";
+    rate_chart(
+        document,
+        "goodput",
+        "Goodput over time",
+        description,
+        series,
+    )
+}
+
+pub fn p99_of_arms(document: &RecordDocument) -> Chart {
+    let series = arms_as_lines(document, |second| second.p99_ms);
+    let description = "The 99th percentile of response times in each second, one line per arm, on a logarithmic scale.";
+    latency_chart(
+        document,
+        "p99",
+        "Response time p99 over time",
+        description,
+        series,
+    )
+}
+
+/// Throughput, latency and, where the service told, its connection pool.
+pub fn of_arm(document: &RecordDocument, arm: &ArmDocument) -> Vec<Chart> {
+    let line = |name: &str, style, reading| Series {
+        name: name.to_owned(),
+        style,
+        points: over_rounds(document, &arm.name, reading),
+    };
+    let (name, file) = (&arm.name, slug(&arm.name));
+    let mut rates = vec![
+        line("offered", Style::Reference, OFFERED),
+        line("answered in time", Style::Line(0), GOODPUT),
+    ];
+    rates.push(line("failed", Style::Line(1), FAILED));
+    if arm.load.as_ref().is_some_and(|load| load.retries > 0) {
+        rates.push(line("attempts", Style::Line(3), ATTEMPTS));
+    }
+    let mut latencies = vec![
+        line("p50", Style::Line(0), |s| s.p50_ms),
+        line("p99", Style::Line(1), |s| s.p99_ms),
+    ];
+    latencies.extend(deadline(document, arm));
+    let mut charts = vec![
+        rate_chart(
+            document,
+            &format!("arm-{file}-throughput"),
+            &format!("{name}: offered and answered"),
+            "Arrivals per second: offered, answered in time, and failed.",
+            rates,
+        ),
+        latency_chart(
+            document,
+            &format!("arm-{file}-latency"),
+            &format!("{name}: response time"),
+            "Median and 99th percentile of response times in each second, on a logarithmic scale.",
+            latencies,
+        ),
+    ];
+    charts.extend(pool_chart(document, arm));
+    charts
+}
+
+fn pool_chart(document: &RecordDocument, arm: &ArmDocument) -> Option<Chart> {
+    let lines = POOL
+        .iter()
+        .enumerate()
+        .filter_map(|(number, (figure, label))| {
+            let points = over_rounds(document, &arm.name, |second| {
+                second.server.get(*figure).copied().flatten()
+            });
+            let seen = points.iter().any(|(_, y)| y.is_some());
+            seen.then(|| Series {
+                name: (*label).to_owned(),
+                style: Style::Line(number),
+                points,
+            })
+        });
+    let lines: Vec<Series> = lines.collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let mut chart = rate_chart(
+        document,
+        &format!("arm-{}-pool", slug(&arm.name)),
+        &format!("{}: database connections", arm.name),
+        "Connections of the service's pool and requests that wait for one.",
+        lines,
+    );
+    "connections, requests".clone_into(&mut chart.y.label);
+    Some(chart)
+}
+
+/// What failed arrivals are counted as, at least.
+fn deadline(document: &RecordDocument, arm: &ArmDocument) -> Option<Series> {
+    let millis = arm.load.as_ref()?.deadline_s * 1e3;
+    let end = timeline_end(document);
+    Some(Series {
+        name: "deadline".to_owned(),
+        style: Style::Reference,
+        points: vec![(0.0, Some(millis)), (end, Some(millis))],
+    })
+}
+
+fn arms_as_lines(document: &RecordDocument, reading: Reading) -> Vec<Series> {
+    let measured = document
+        .arms
+        .iter()
+        .filter(|arm| !arm.rounds.is_empty())
+        .enumerate();
+    let line = |(number, arm): (usize, &ArmDocument)| Series {
+        name: arm.name.clone(),
+        style: Style::Line(number),
+        points: over_rounds(document, &arm.name, reading),
+    };
+    measured.map(line).collect()
+}
+
+/// Second to the median over rounds, at the middle of each second.
+fn over_rounds(
+    document: &RecordDocument,
+    arm: &str,
+    reading: impl Fn(&SecondRecord) -> Option<f64>,
+) -> Vec<(f64, Option<f64>)> {
+    let mut seconds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for row in document.series.iter().filter(|row| row.arm == arm) {
+        seconds
+            .entry(row.second.second)
+            .or_default()
+            .extend(reading(&row.second));
+    }
+    seconds
+        .into_iter()
+        .map(|(second, values)| (f64::from(second) + 0.5, stats::median(values)))
+        .collect()
+}
+
+fn rate_chart(
+    document: &RecordDocument,
+    slug: &str,
+    title: &str,
+    description: &str,
+    series: Vec<Series>,
+) -> Chart {
+    let y = Axis::from_zero("per second", values(&series), number);
+    time_chart(document, slug, title, description, y, series)
+}
+
+fn latency_chart(
+    document: &RecordDocument,
+    slug: &str,
+    title: &str,
+    description: &str,
+    series: Vec<Series>,
+) -> Chart {
+    let y = Axis::log("response time", values(&series), millis);
+    time_chart(document, slug, title, description, y, series)
+}
+
+fn time_chart(
+    document: &RecordDocument,
+    slug: &str,
+    title: &str,
+    description: &str,
+    y: Axis,
+    series: Vec<Series>,
+) -> Chart {
+    let max = timeline_end(document);
+    let x = Axis {
+        label: "seconds from the start".to_owned(),
+        scale: Scale::Linear,
+        min: 0.0,
+        max,
+        ticks: Vec::new(),
+        format: number,
+    };
+    let rounds = document
+        .arms
+        .iter()
+        .map(|arm| arm.rounds.len())
+        .max()
+        .unwrap_or_default();
+    let note = if rounds > 1 {
+        format!("The median of {rounds} rounds, second by second.")
+    } else {
+        String::new()
+    };
+    Chart {
+        slug: slug.to_owned(),
+        title: title.to_owned(),
+        description: description.to_owned(),
+        x,
+        y,
+        bands: bands(document),
+        series,
+        marks: Vec::new(),
+        note,
+    }
+}
+
+fn values(series: &[Series]) -> impl Iterator<Item = f64> {
+    series
+        .iter()
+        .flat_map(|series| series.points.iter().filter_map(|point| point.1))
+}
+
+fn timeline_end(document: &RecordDocument) -> f64 {
+    let planned = document.arms.iter().find_map(|arm| arm.load.as_ref());
+    let planned = planned.map_or(0.0, |load| {
+        load.phases.iter().map(|phase| phase.duration_s).sum()
+    });
+    let measured = document
+        .series
+        .iter()
+        .map(|row| f64::from(row.second.second) + 1.0)
+        .fold(0.0, f64::max);
+    // A timeline in fractions of a second ends within its last row.
+    if planned > 0.0 {
+        planned
+    } else {
+        measured.max(1.0)
+    }
+}
+
+/// Phases and faults; the same in every arm.
+fn bands(document: &RecordDocument) -> Vec<Band> {
+    let Some(arm) = document.arms.iter().find(|arm| arm.load.is_some()) else {
+        return Vec::new();
+    };
+    let mut from = 0.0;
+    let mut bands = Vec::new();
+    for phase in arm.load.iter().flat_map(|load| &load.phases) {
+        let to = from + phase.duration_s;
+        let kind = if phase.warmup {
+            BandKind::Warmup
+        } else {
+            BandKind::Phase
+        };
+        bands.push(Band {
+            from,
+            to,
+            label: phase.name.clone(),
+            kind,
+        });
+        from = to;
+    }
+    bands.extend(
+        arm.rounds
+            .first()
+            .map(|round| faults(&round.events, from))
+            .unwrap_or_default(),
+    );
+    bands
+}
+
+/// Pairs each start with the next end of the same fault; faults of the same stretch share a band.
+fn faults(events: &[Event], end_of_timeline: f64) -> Vec<Band> {
+    let mut bands: Vec<Band> = Vec::new();
+    for (index, start) in events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.kind == "fault_start")
+    {
+        let end = events[index..]
+            .iter()
+            .find(|event| event.kind == "fault_end" && event.detail == start.detail);
+        let to = end.map_or(end_of_timeline, |event| event.at_s);
+        let same =
+            |band: &&mut Band| (band.from - start.at_s).abs() < 0.5 && (band.to - to).abs() < 0.5;
+        match bands.iter_mut().find(same) {
+            Some(band) => band.label = format!("{} + {}", band.label, start.detail),
+            None => bands.push(Band {
+                from: start.at_s,
+                to,
+                label: start.detail.clone(),
+                kind: BandKind::Fault,
+            }),
+        }
+    }
+    bands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(at_s: f64, kind: &str, detail: &str) -> Event {
+        Event {
+            at_s,
+            kind: kind.to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+
+    #[test]
+    fn faults_are_paired_by_what_they_are_and_share_a_band_in_the_same_stretch() {
+        let events = [
+            event(5.0, "fault_start", "a"),
+            event(5.01, "fault_start", "b"),
+            event(8.0, "fault_end", "a"),
+            event(8.0, "fault_end", "b"),
+            event(12.0, "fault_start", "a"),
+        ];
+        let found: Vec<(f64, f64, String)> = faults(&events, 20.0)
+            .into_iter()
+            .map(|band| (band.from, band.to, band.label))
+            .collect();
+        assert_eq!(
+            found,
+            [(5.0, 8.0, "a + b".to_owned()), (12.0, 20.0, "a".to_owned())]
+        );
+    }
+}

@@ -1,0 +1,377 @@
+//! What a report says, in words and in the order in which its reader needs it; how it looks is the
+//! business of `markdown` and `html`.
+
+use crate::record::show::{NOTHING, number};
+use crate::record::{
+    ArmDocument, ClaimOutcome, LoadSummary, Model, RecordDocument, ThresholdOutcome, Verdict,
+};
+
+use super::comparison;
+use super::table::Table;
+
+/// A whole report but for its charts.
+#[derive(Debug)]
+pub struct Page {
+    pub title: String,
+    pub scenario: String,
+    pub verdict: Verdict,
+    pub verdict_word: &'static str,
+    pub summary: String,
+    /// What must not be overlooked, gravest first.
+    pub warnings: Vec<Warning>,
+    pub hypothesis: String,
+    pub shows: Vec<String>,
+    pub claims: Vec<Rule>,
+    pub thresholds: Vec<Rule>,
+    pub comparison: Table,
+    pub of_arms: Table,
+    pub facts: Table,
+    pub overrides: Table,
+    pub configuration: Table,
+    pub arms: Vec<ArmSection>,
+    pub several_rounds: bool,
+    pub again: String,
+}
+
+#[derive(Debug)]
+pub struct Warning {
+    pub headline: &'static str,
+    pub details: Vec<String>,
+}
+
+/// A claim or threshold with what became of it.
+#[derive(Debug)]
+pub struct Rule {
+    pub holds: Option<bool>,
+    pub says: String,
+    pub check: String,
+    /// One line per round.
+    pub observed: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct ArmSection {
+    pub name: String,
+    pub steps: Table,
+    pub servers: Table,
+    pub events: Table,
+    pub findings: Vec<String>,
+}
+
+impl Rule {
+    pub fn mark(&self) -> &'static str {
+        match self.holds {
+            Some(true) => "✔",
+            Some(false) => "✘",
+            None => "?",
+        }
+    }
+
+    pub fn word(&self) -> &'static str {
+        match self.holds {
+            Some(true) => "holds",
+            Some(false) => "does not hold",
+            None => "undecided",
+        }
+    }
+}
+
+impl Page {
+    pub fn of(document: &RecordDocument) -> Self {
+        let claims: Vec<Rule> = document.claims.iter().map(claim).collect();
+        let thresholds: Vec<Rule> = document.thresholds.iter().map(threshold).collect();
+        let measured = document.arms.iter().filter(|arm| !arm.rounds.is_empty());
+        Self {
+            title: document.title.clone(),
+            scenario: document.scenario.clone(),
+            verdict: document.verdict,
+            verdict_word: verdict_word(document),
+            summary: summary(document, &claims, &thresholds),
+            warnings: warnings(document),
+            hypothesis: document.hypothesis.clone(),
+            shows: document.shows.clone(),
+            claims,
+            thresholds,
+            comparison: comparison::by_phase(document),
+            of_arms: comparison::of_arms(document),
+            facts: facts(document),
+            overrides: comparison::overrides(document),
+            configuration: comparison::configuration(document),
+            arms: measured.map(arm_section).collect(),
+            several_rounds: document.arms.iter().any(|arm| arm.rounds.len() > 1),
+            again: again(document),
+        }
+    }
+}
+
+fn verdict_word(document: &RecordDocument) -> &'static str {
+    match document.verdict {
+        Verdict::Pass if document.quick => "SMOKE RUN",
+        Verdict::Pass => "PASS",
+        Verdict::Fail => "FAIL",
+        Verdict::Inconclusive => "INCONCLUSIVE",
+        Verdict::Invalid => "INVALID",
+        Verdict::Interrupted => "INTERRUPTED",
+    }
+}
+
+fn summary(document: &RecordDocument, claims: &[Rule], thresholds: &[Rule]) -> String {
+    let counted = |rules: &[Rule], one: &str, many: &str| {
+        let held = rules.iter().filter(|rule| rule.holds == Some(true)).count();
+        let undecided = rules.iter().filter(|rule| rule.holds.is_none()).count();
+        let noun = if rules.len() == 1 { one } else { many };
+        let undecided = if undecided > 0 {
+            format!(", {undecided} undecided")
+        } else {
+            String::new()
+        };
+        (!rules.is_empty()).then(|| format!("{held} of {} {noun} held{undecided}", rules.len()))
+    };
+    let rules: Vec<String> = [
+        counted(claims, "claim", "claims"),
+        counted(thresholds, "threshold", "thresholds"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let rules = if rules.is_empty() {
+        "Nothing was claimed".to_owned()
+    } else {
+        rules.join("; ")
+    };
+    match document.verdict {
+        Verdict::Invalid => {
+            "The measurement itself was at fault, so these figures say nothing about the service."
+                .to_owned()
+        }
+        Verdict::Interrupted => {
+            format!("The run was cut short; this is what was measured until then. {rules}.")
+        }
+        _ if document.quick => {
+            format!("Everything ran. {rules}, which decides nothing in a smoke run.")
+        }
+        Verdict::Inconclusive if document.claims.is_empty() && document.thresholds.is_empty() => {
+            "No arrival was offered, so nothing was shown.".to_owned()
+        }
+        _ => format!("{rules}."),
+    }
+}
+
+fn warnings(document: &RecordDocument) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |applies: bool, headline: &'static str, details: Vec<String>| {
+        if applies {
+            warnings.push(Warning { headline, details });
+        }
+    };
+    let invalid: Vec<String> = document
+        .invalid_reasons()
+        .map(|(arm, round, reason)| format!("{arm}, round {round}: {reason}"))
+        .collect();
+    warn(
+        !invalid.is_empty(),
+        "INVALID: the load generator or the measurement was at fault",
+        invalid,
+    );
+    warn(
+        document.verdict == Verdict::Interrupted,
+        "INTERRUPTED: the run was cut short",
+        not_run(document),
+    );
+    warn(
+        document.quick,
+        "SMOKE RUN, NO EVIDENCE: every phase was shortened; the figures below show that the scenario runs, and nothing else",
+        Vec::new(),
+    );
+    warn(
+        document.git.as_ref().is_some_and(|git| git.dirty),
+        "UNCOMMITTED CHANGES: the source tree differed from the commit named below",
+        Vec::new(),
+    );
+    warnings
+}
+
+fn not_run(document: &RecordDocument) -> Vec<String> {
+    let missing = document.arms.iter().filter(|arm| arm.rounds.is_empty());
+    let missing = missing.map(|arm| format!("{} was not run", arm.name));
+    let cut = document.arms.iter().flat_map(|arm| {
+        let rounds = arm.rounds.iter().filter(|round| round.interrupted);
+        rounds.map(move |round| format!("{}, round {}: cut short", arm.name, round.round))
+    });
+    missing.chain(cut).collect()
+}
+
+fn claim(outcome: &ClaimOutcome) -> Rule {
+    Rule {
+        holds: outcome.holds,
+        says: outcome.says.clone(),
+        check: outcome
+            .check
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+        observed: outcome.observed.split(" | ").map(str::to_owned).collect(),
+    }
+}
+
+fn threshold(outcome: &ThresholdOutcome) -> Rule {
+    let phase = outcome.phase.as_deref().unwrap_or("all judged phases");
+    Rule {
+        holds: outcome.holds,
+        says: format!("{}, {phase}", outcome.arm),
+        check: outcome.rule.clone(),
+        observed: outcome.observed.split(" | ").map(str::to_owned).collect(),
+    }
+}
+
+/// What a reader must know before comparing this run with another.
+fn facts(document: &RecordDocument) -> Table {
+    let mut table = Table::new(2, ["", ""]);
+    let machine = &document.machine;
+    let memory = machine.memory_mb.map_or_else(String::new, |mb| {
+        format!(", {} MB memory", number(mb as f64))
+    });
+    table.push([
+        "machine".to_owned(),
+        format!(
+            "{}, {} cores{memory}, {}",
+            machine.cpu, machine.cores, machine.kernel
+        ),
+    ]);
+    let commit = document.git.as_ref().map_or_else(
+        || "not from a git checkout".to_owned(),
+        |git| {
+            format!(
+                "commit {}{}",
+                git.commit,
+                if git.dirty {
+                    " with uncommitted changes"
+                } else {
+                    ""
+                }
+            )
+        },
+    );
+    table.push([
+        "built from".to_owned(),
+        format!("squall {}, {commit}", document.squall_version),
+    ]);
+    table.push([
+        "started".to_owned(),
+        document
+            .started_at
+            .strftime("%Y-%m-%d %H:%M:%S UTC")
+            .to_string(),
+    ]);
+    let loads: Vec<(&str, &LoadSummary)> = document
+        .arms
+        .iter()
+        .filter_map(|arm| Some((arm.name.as_str(), arm.load.as_ref()?)))
+        .collect();
+    if let Some((_, first)) = loads.first() {
+        table.push(["load".to_owned(), load(first)]);
+        table.push(["timeline".to_owned(), timeline(first)]);
+        for (arm, other) in loads.iter().filter(|(_, other)| load(other) != load(first)) {
+            table.push([format!("load of {arm}"), load(other)]);
+        }
+    }
+    let rounds = document
+        .arms
+        .iter()
+        .map(|arm| arm.rounds.len())
+        .max()
+        .unwrap_or_default();
+    table.push([
+        "rounds".to_owned(),
+        format!("{rounds}, seed {}", document.seed),
+    ]);
+    table
+}
+
+fn load(load: &LoadSummary) -> String {
+    let journeys: Vec<String> = load
+        .journeys
+        .iter()
+        .map(|(name, weight)| format!("{name} {}", number(*weight)))
+        .collect();
+    let model = match load.model {
+        Model::Poisson => format!(
+            "open model, Poisson arrivals, at most {} in flight",
+            number(load.users as f64)
+        ),
+        Model::Uniform => format!(
+            "open model, evenly spaced arrivals, at most {} in flight",
+            number(load.users as f64)
+        ),
+        Model::Closed => format!("closed model, {} users", number(load.users as f64)),
+    };
+    format!(
+        "{model}; attempt timeout {} s, deadline {} s, {} retries; journeys: {}",
+        number(load.attempt_timeout_s),
+        number(load.deadline_s),
+        load.retries,
+        journeys.join(", ")
+    )
+}
+
+fn timeline(load: &LoadSummary) -> String {
+    let phase = |plan: &crate::record::PhasePlan| {
+        let [from, to] = plan.rate;
+        let rate = match load.model {
+            Model::Closed => String::new(),
+            _ if (from - to).abs() < f64::EPSILON => format!(" at {}/s", number(from)),
+            _ => format!(" from {}/s to {}/s", number(from), number(to)),
+        };
+        let warmup = if plan.warmup { " (warm-up)" } else { "" };
+        format!("{}{warmup} {} s{rate}", plan.name, number(plan.duration_s))
+    };
+    load.phases
+        .iter()
+        .map(phase)
+        .collect::<Vec<_>>()
+        .join(" → ")
+}
+
+fn arm_section(arm: &ArmDocument) -> ArmSection {
+    let several = arm.rounds.len() > 1;
+    let mut events = Table::new(2, ["at", "what happened"]);
+    let mut findings = Vec::new();
+    for round in &arm.rounds {
+        let of_round = if several {
+            format!("round {}: ", round.round)
+        } else {
+            String::new()
+        };
+        for event in round.events.iter().filter(|event| event.kind != "phase") {
+            let kind = event.kind.replace('_', " ");
+            events.push([
+                format!("{:.2} s", event.at_s),
+                format!("{of_round}{kind}: {}", event.detail),
+            ]);
+        }
+        findings.extend(
+            round
+                .findings
+                .iter()
+                .map(|found| format!("{of_round}{}: {}", found.code, found.detail)),
+        );
+    }
+    ArmSection {
+        name: arm.name.clone(),
+        steps: comparison::steps(arm),
+        servers: comparison::servers(arm),
+        events,
+        findings,
+    }
+}
+
+fn again(document: &RecordDocument) -> String {
+    if document.scenario.is_empty() {
+        return NOTHING.to_owned();
+    }
+    let quick = if document.quick { " --quick" } else { "" };
+    format!(
+        "./squall run {} --seed {}{quick}",
+        document.scenario, document.seed
+    )
+}

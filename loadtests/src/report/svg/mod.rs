@@ -1,0 +1,72 @@
+//! A small chart drawer: lines, dots and bands over two axes, as SVG that follows the reader's
+//! light or dark theme. The same chart is always the same bytes.
+
+mod axis;
+mod draw;
+
+pub use axis::{Axis, Scale};
+pub use draw::{inline, standalone};
+
+/// The colours of a chart, for a page that embeds charts drawn by [`inline`].
+pub const STYLE: &str = include_str!("../../../templates/chart.css");
+
+/// One chart, without any knowledge of records.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// A file name without its ending.
+    pub slug: String,
+    pub title: String,
+    /// What is to be seen, for those who cannot see it.
+    pub description: String,
+    pub x: Axis,
+    pub y: Axis,
+    pub bands: Vec<Band>,
+    pub series: Vec<Series>,
+    pub marks: Vec<Mark>,
+    /// What stands below it in words; may be empty.
+    pub note: String,
+}
+
+/// A stretch of the x axis with a name.
+#[derive(Debug, Clone)]
+pub struct Band {
+    pub from: f64,
+    pub to: f64,
+    pub label: String,
+    pub kind: BandKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BandKind {
+    Phase,
+    Warmup,
+    Fault,
+}
+
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub name: String,
+    pub style: Style,
+    /// In order of x; a gap where there is no y.
+    pub points: Vec<(f64, Option<f64>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// A line in the palette's colour of this number; beyond the palette the dashes differ.
+    Line(usize),
+    /// A line with a dot at each point.
+    DottedLine(usize),
+    /// What the others are compared with: grey and dashed.
+    Reference,
+    /// Dots only, of the palette's colour of this number; not in the legend.
+    Dots(usize),
+}
+
+/// A point worth naming.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    pub x: f64,
+    pub y: f64,
+    pub label: String,
+}

@@ -1,0 +1,151 @@
+//! `[environment]` and `[service]`: the servers that a trial starts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::scenario::diagnostic::suggestion;
+use crate::scenario::document::Node;
+use crate::scenario::reader::Section;
+use crate::scenario::trial::{
+    Dataset, Edge, EdgeConditions, EnvironmentSpec, LabSpec, Lifetime, Skew,
+};
+use crate::scenario::values::{Count, FromNode};
+
+use super::target::Target;
+
+const DEFAULT_DATASET: Dataset = Dataset {
+    members: 1_000,
+    posts: 20_000,
+    skew: Skew::Zipf,
+};
+
+/// The edges that a proxy can stand on.
+pub(crate) const EDGES: [(&str, Edge); 2] =
+    [("client", Edge::Client), ("database", Edge::Database)];
+
+pub(crate) fn read(root: &mut Section<'_>, target: &Target) -> EnvironmentSpec {
+    let Some(base_url) = &target.base_url else {
+        return EnvironmentSpec::Lab(lab(root));
+    };
+    for (key, title) in [("environment", "[environment]"), ("service", "[service]")] {
+        if let Some(section) = root.section(key, title) {
+            section.complain_of_all(
+                "has nothing to act on: [target] base_url is a service that is not ours to start",
+            );
+        }
+    }
+    EnvironmentSpec::External {
+        base_url: base_url.clone(),
+    }
+}
+
+/// The servers of our own, whatever the target.
+pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
+    let service = root
+        .section("service", "[service]")
+        .map(|section| section.to_toml())
+        .unwrap_or_default();
+    let mut spec = LabSpec {
+        lifetime: Lifetime::Trial,
+        instances: 1,
+        dataset: DEFAULT_DATASET,
+        service,
+        edges: BTreeMap::new(),
+    };
+    let Some(mut section) = root.section("environment", "[environment]") else {
+        return spec;
+    };
+    if let Some(lifetime) = section.optional("lifetime") {
+        spec.lifetime = lifetime;
+    }
+    // More than one needs a balancer in front, which does not exist yet.
+    section.optional::<Count<1, 1>>("instances");
+    if let Some(dataset) = section.section("dataset", "environment.dataset") {
+        spec.dataset = read_dataset(dataset);
+    }
+    if let Some(edges) = section.section("edges", "environment.edges") {
+        spec.edges = read_edges(edges);
+    }
+    section.close();
+    spec
+}
+
+fn read_dataset(mut section: Section<'_>) -> Dataset {
+    let dataset = Dataset {
+        members: section
+            .optional::<Count<1, 10_000_000>>("members")
+            .map_or(DEFAULT_DATASET.members, |members| members.0),
+        posts: section
+            .optional::<Count<0, 100_000_000>>("posts")
+            .map_or(DEFAULT_DATASET.posts, |posts| posts.0),
+        skew: section.optional("skew").unwrap_or(DEFAULT_DATASET.skew),
+    };
+    section.close();
+    dataset
+}
+
+fn read_edges(mut section: Section<'_>) -> BTreeMap<Edge, EdgeConditions> {
+    let mut edges = BTreeMap::new();
+    for (name, edge) in EDGES {
+        if let Some(mut conditions) = section.section(name, &format!("environment.edges.{name}")) {
+            let latency = conditions
+                .optional::<Latency>("latency")
+                .map_or(Duration::ZERO, |latency| latency.0);
+            conditions.close();
+            edges.insert(edge, EdgeConditions { latency });
+        }
+    }
+    section.close();
+    edges
+}
+
+/// What a proxy may add to each direction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latency(pub(crate) Duration);
+
+impl FromNode for Latency {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        let latency = Duration::from_node(node)?;
+        if latency > Duration::from_mins(1) {
+            return Err(format!(
+                "is \"{}\": the longest is 60s",
+                node.text().unwrap_or_default()
+            ));
+        }
+        Ok(Self(latency))
+    }
+}
+
+impl FromNode for Lifetime {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        one_of(
+            node,
+            &[
+                ("trial", Self::Trial),
+                ("arm", Self::Arm),
+                ("run", Self::Run),
+            ],
+        )
+    }
+}
+
+impl FromNode for Skew {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        one_of(node, &[("uniform", Self::Uniform), ("zipf", Self::Zipf)])
+    }
+}
+
+/// A word out of a few.
+pub(crate) fn one_of<T: Copy>(node: &Node, words: &[(&str, T)]) -> Result<T, String> {
+    let written = String::from_node(node)?;
+    words
+        .iter()
+        .find(|(word, _)| *word == written)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            format!(
+                "is \"{written}\"{}",
+                suggestion(&written, words.iter().map(|(word, _)| *word))
+            )
+        })
+}

@@ -1,0 +1,20 @@
+//! What repeats: a strategy chooses the next trial from the records so far.
+
+mod rounds;
+
+pub use rounds::Rounds;
+
+use crate::record::TrialRecord;
+use crate::scenario::Trial;
+
+/// Chooses trials. It runs nothing itself, so it can be tested on made-up records.
+pub trait Strategy {
+    /// The next trial, or `None` when it knows enough.
+    fn next(&mut self, done: &[TrialRecord]) -> Option<Trial>;
+
+    /// One trial for each corner of what may be run: what is checked before a start.
+    fn extremes(&self) -> Vec<Trial>;
+
+    /// How many trials there will be at most, for progress.
+    fn expected(&self) -> usize;
+}

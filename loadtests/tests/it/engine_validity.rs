@@ -1,0 +1,113 @@
+//! A generator that was not up to its load says so, however healthy the target was.
+
+use std::env;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use squall::scenario::{Arrivals, LoadModel};
+#[cfg(target_os = "linux")]
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
+
+use crate::engine_support::{Server, answer, assert_accounted, phase, reasons, run, trial};
+
+#[test]
+fn too_few_users_make_the_run_invalid() {
+    let server = Server::start(|_, _| {
+        thread::sleep(Duration::from_millis(100));
+        answer(200, "", "")
+    });
+    let mut trial = trial(&server.base_url);
+    trial.load.model = LoadModel::Open {
+        arrivals: Arrivals::Uniform,
+        users: 2,
+    };
+    let measured = run(&trial);
+    assert_accounted(&measured);
+    let counts = measured.phases[0].counts;
+    // Late tickets may still be sent with the last moments of their time, or not at all.
+    assert!(
+        counts.ok > 0 && counts.failed + counts.unsent > 0,
+        "{counts:?}"
+    );
+    assert_eq!(
+        counts.sent,
+        counts.ok + counts.failed,
+        "what waited past its deadline was not sent: {counts:?}"
+    );
+    let reasons = reasons(&trial, &measured);
+    assert!(
+        reasons.iter().any(|reason| reason.contains("free user")),
+        "{reasons:?}"
+    );
+}
+
+/// The environment variable by which the test below tells its child where the target is.
+const TARGET: &str = "SQUALL_TEST_STARVED_TARGET";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_generator_starved_of_its_processor_makes_the_run_invalid() {
+    let server = Server::start(|_, _| answer(200, "", ""));
+    let child = Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "engine_validity::starved_child",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(TARGET, &server.base_url)
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && output.contains("invalid because"),
+        "{output}"
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "a process of its own, started by the test above"]
+fn starved_child() {
+    let base_url = env::var(TARGET).unwrap();
+    let mut one = nix::sched::CpuSet::new();
+    one.set(0).unwrap();
+    nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &one).unwrap();
+    for _ in 0..8 {
+        thread::spawn(|| {
+            take_the_generators_precedence();
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+    }
+    let mut trial = trial(&base_url);
+    trial.phases = vec![phase("only", Duration::from_secs(3), 1000.0)];
+    let measured = run(&trial);
+    assert_accounted(&measured);
+    let reasons = reasons(&trial, &measured);
+    assert!(
+        !reasons.is_empty(),
+        "valid: {:?} {:?}",
+        measured.phases[0],
+        measured.generator
+    );
+    println!("invalid because {}", reasons.join("; "));
+}
+
+/// Where the generator may go before everything else, only what has the same right starves it.
+#[cfg(target_os = "linux")]
+fn take_the_generators_precedence() {
+    let priority = ThreadPriorityValue::try_from(1).unwrap();
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    // Where this is not permitted, the generator has no precedence either.
+    let _ = set_thread_priority_and_policy(
+        thread_native_id(),
+        ThreadPriority::Crossplatform(priority),
+        policy,
+    );
+}

@@ -1,0 +1,21 @@
+//! The integration tests of the harness, in one binary.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+mod command_line;
+mod engine_accounts;
+mod engine_journeys;
+mod engine_retries;
+mod engine_support;
+mod engine_truth;
+mod engine_validity;
+#[cfg(target_os = "linux")]
+mod environment_cleanup;
+mod environment_lab;
+mod environment_services;
+mod fault_proxy;
+mod fault_schedule;
+mod layering;
+mod playground;
+mod scenarios;

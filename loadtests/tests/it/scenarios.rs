@@ -1,0 +1,131 @@
+//! Every scenario of the catalogue runs from start to report. What its claims say is not tested:
+//! they are findings, and a quick run decides none of them.
+
+use serde_json::Value;
+
+use crate::command;
+
+#[test]
+fn smoke() {
+    let record = quick("smoke");
+    let steady = command::phases(&record).pop().unwrap().clone();
+    assert!(steady["ok"].as_u64().unwrap() > 0, "{steady}");
+    assert!(
+        steady["steps"]["GET /posts/{id}"]["count"]
+            .as_u64()
+            .unwrap()
+            > 0,
+        "{steady}"
+    );
+    // Read from the service, the database and the processes themselves.
+    for figure in [
+        "http_requests",
+        "pg_commits",
+        "cpu_service_s",
+        "sql_mean_ms",
+    ] {
+        assert!(
+            steady["server"][figure].as_f64().unwrap() > 0.0,
+            "{figure} in {steady}"
+        );
+    }
+}
+
+#[test]
+fn spike() {
+    let record = quick("spike");
+    let pool = |arm: usize| &record["arms"][arm]["effective"]["service"]["db"]["pool"];
+    assert_eq!(
+        pool(0)["enabled"],
+        false,
+        "what the running service says: {}",
+        pool(0)
+    );
+    assert_eq!(pool(2)["enabled"], true);
+    assert_eq!(
+        record["arms"][0]["effective"]["edges"]["database"]["latency_ms"],
+        5.0
+    );
+}
+
+#[test]
+fn pool_size() {
+    let record = quick("pool-size");
+    let sizes: Vec<f64> = record["sweep"]["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_f64)
+        .collect();
+    assert!(sizes.len() >= 6, "{sizes:?}");
+    for (arm, size) in record["arms"].as_array().unwrap().iter().zip(&sizes) {
+        let running = &arm["effective"]["service"]["db"]["pool"]["max_size"];
+        assert_eq!(running.as_f64(), Some(*size), "{}", arm["name"]);
+    }
+}
+
+#[test]
+fn pool_wait() {
+    let record = quick("pool-wait");
+    assert_eq!(record["arms"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn query_timeout() {
+    let record = quick("query-timeout");
+    for arm in record["arms"].as_array().unwrap() {
+        let events = arm["rounds"][0]["events"].as_array().unwrap();
+        for kind in ["fault_start", "fault_end"] {
+            assert!(
+                events.iter().any(|event| event["kind"] == kind),
+                "{kind} in {events:?}"
+            );
+        }
+        assert_eq!(arm["rounds"][0]["findings"], Value::Array(Vec::new()));
+    }
+}
+
+/// Runs a scenario quickly and checks what holds for each of them.
+fn quick(name: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let ended = command::run(
+        folder.path(),
+        &["run", name, "--quick", "--out", out.to_str().unwrap()],
+    );
+    let record = command::record(&out);
+
+    // A machine that is busy with other tests may starve the generator, and the run must say so.
+    let expected = if record["verdict"] == "invalid" { 5 } else { 0 };
+    assert_eq!(ended.code, Some(expected), "{}", ended.all());
+    assert_eq!(
+        (&record["schema"], &record["quick"]),
+        (&Value::from(1), &Value::from(true))
+    );
+    assert_eq!(record["scenario"], name);
+    command::assert_accounts_balance(&record);
+    assert!(!record["series"].as_array().unwrap().is_empty());
+    for arm in record["arms"].as_array().unwrap() {
+        assert!(
+            arm["effective"]["service"].is_object(),
+            "{}",
+            arm["effective"]
+        );
+        assert_eq!(
+            arm["rounds"].as_array().unwrap().len(),
+            1,
+            "{}",
+            arm["name"]
+        );
+    }
+    for claim in record["claims"].as_array().unwrap() {
+        assert!(!claim["observed"].as_str().unwrap().is_empty(), "{claim}");
+    }
+    for file in ["report.md", "report.html", "junit.xml"] {
+        let text = std::fs::read_to_string(out.join(file)).unwrap();
+        assert!(text.contains(name), "{file}");
+        assert!(!text.contains("NaN"), "{file}");
+    }
+    assert!(std::fs::read_dir(out.join("charts")).unwrap().count() > 0);
+    record
+}
