@@ -90,6 +90,7 @@ fn run(rate: f64, options: &Options, base_url: &str) -> LoadMeasurements {
         on_start: Box::new(|_| {}),
         progress: Arc::new(Progress::default()),
         samples: None,
+        live: None,
     })
     .expect("the engine runs")
 }

@@ -46,6 +46,8 @@ pub struct LabSettings {
     pub keep: bool,
     /// One line per arrival goes here.
     pub samples: Option<PathBuf>,
+    /// The port of goose's live dashboard, if there is to be one.
+    pub live: Option<u16>,
 }
 
 /// Runs trials one after another, and keeps environments that outlive one trial.
@@ -54,6 +56,7 @@ pub struct Lab<'a> {
     journeys: Arc<Journeys>,
     servers: Settings,
     samples: Option<Arc<Mutex<SampleFile>>>,
+    live: Option<u16>,
     stop: CancellationToken,
     /// Faults and scrapes run here, apart from the load.
     control: Runtime,
@@ -86,6 +89,7 @@ impl<'a> Lab<'a> {
             journeys,
             servers,
             samples,
+            live: settings.live,
             stop,
             control,
             kept: HashMap::new(),
@@ -160,6 +164,7 @@ impl<'a> Lab<'a> {
                     }),
                     progress: Arc::clone(progress),
                     samples: self.samples.clone(),
+                    live: self.live,
                 })
             });
             let (readings, faults) = self.control.block_on(async {

@@ -10,6 +10,7 @@ pub mod doctor;
 mod git;
 pub mod internal;
 pub mod list;
+mod live;
 pub(crate) mod plans;
 mod progress;
 pub mod report;

@@ -21,7 +21,7 @@ use crate::units;
 
 use super::plans::{self, Prepared};
 use super::progress::{Display, say_verdict};
-use super::{CommandResult, Exit, Failure, git, validate};
+use super::{CommandResult, Exit, Failure, git, live, validate};
 
 /// `squall run`
 #[derive(Debug, Args)]
@@ -50,6 +50,9 @@ pub struct RunArguments {
     /// Shortens every phase: a smoke run of seconds, and no evidence.
     #[arg(long)]
     pub quick: bool,
+    /// Serves goose's live dashboard while the load runs, and says where.
+    #[arg(long)]
+    pub live: bool,
     /// Keeps the servers' folders (logs, data) when the run is over.
     #[arg(long)]
     pub keep: bool,
@@ -92,6 +95,7 @@ pub fn run(arguments: &RunArguments, journeys: Journeys, interrupt: &Interrupt) 
     let settings = LabSettings {
         keep: arguments.keep,
         samples: arguments.samples.clone(),
+        live: arguments.live.then(live::choose_port).transpose()?,
     };
     let mut verdicts = Vec::new();
     for scenario in &prepared {

@@ -45,6 +45,8 @@ pub struct EngineInput<'a> {
     pub progress: Arc<Progress>,
     /// Where one line per arrival goes.
     pub samples: Option<Arc<Mutex<SampleFile>>>,
+    /// The loopback port on which goose's live dashboard shows this load, if it is to.
+    pub live: Option<u16>,
 }
 
 /// Runs the load. Blocks the calling thread until it is over: at the latest one deadline and a few

@@ -24,7 +24,11 @@ use super::trial_run::TrialRun;
 const CLOSED_PAUSE: Duration = Duration::from_millis(1);
 
 /// The attack: as many users as the desk has slots, all started at once.
-pub(super) fn attack(run: &Arc<TrialRun>, base_url: &str) -> Result<GooseAttack, Box<GooseError>> {
+pub(super) fn attack(
+    run: &Arc<TrialRun>,
+    base_url: &str,
+    live: Option<u16>,
+) -> Result<GooseAttack, Box<GooseError>> {
     silence();
     let numbers = Arc::new(AtomicUsize::new(0));
     let run = Arc::clone(run);
@@ -45,14 +49,18 @@ pub(super) fn attack(run: &Arc<TrialRun>, base_url: &str) -> Result<GooseAttack,
     });
     let scenario =
         Scenario::new("squall").register_transaction(Transaction::new(pump).set_name("pump"));
-    let attack = GooseAttack::initialize_with_config(configuration(base_url, users)?)?
+    let attack = GooseAttack::initialize_with_config(configuration(base_url, users, live)?)?
         // The pump's requests do not go through goose's client; one is enough for all users.
         .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())?
         .register_scenario(scenario);
     Ok(attack)
 }
 
-fn configuration(base_url: &str, users: usize) -> Result<GooseConfiguration, Box<GooseError>> {
+fn configuration(
+    base_url: &str,
+    users: usize,
+    live: Option<u16>,
+) -> Result<GooseConfiguration, Box<GooseError>> {
     let mut configuration = GooseConfiguration::parse_args_default::<&str>(&[])?;
     configuration.host = Some(base_url.to_owned());
     configuration.users = Some(users);
@@ -60,7 +68,11 @@ fn configuration(base_url: &str, users: usize) -> Result<GooseConfiguration, Box
     configuration.quiet = 2;
     configuration.no_telnet = true;
     configuration.no_print_metrics = true;
-    configuration.no_metrics = true;
+    // Goose's own metrics cost a message per request; only its dashboard reads them.
+    configuration.no_metrics = live.is_none();
+    configuration.no_reset_metrics = live.is_some();
+    configuration.dashboard = live.is_some();
+    configuration.dashboard_port = live;
     Ok(configuration)
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::runtime::{Builder, Runtime};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::journey::http::Target;
 use crate::journey::{Prepared, RunContext};
@@ -37,6 +37,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
         on_start,
         progress,
         samples,
+        live,
     } = input;
     let prepared = journeys.prepare(trial)?;
     let target = Target::resolve(base_url)?;
@@ -46,7 +47,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
         target,
         headers(&trial.load)?,
         prepared.population(),
-        false,
+        live.is_some(),
     )?;
     let plan = UserPlan::of(trial);
     let mut generator = GeneratorFacts::default();
@@ -68,7 +69,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     let watch = move |fold: &LoadFold| progress.set_results(fold);
     let lines = samples.clone().map(|file| (file, labels));
     let collector = Collector::start(buffers, LoadFold::new(FoldPlan::of(trial)), lines, watch)?;
-    let users = Users::start(&run, base_url, workers)?;
+    let users = Users::start(&run, base_url, workers, live)?;
     if !run.desk.wait_for_users(USERS_UP_WITHIN) {
         return Err(users.failure(plan.users));
     }
@@ -76,8 +77,10 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     let cpu_before = limits::cpu_seconds();
     let zero = run.context.clock.start_at(Instant::now() + LEAD);
     on_start(zero);
-    let interrupted = load(&run, trial, zero, &stop)?;
-    let covered = zero.elapsed().min(trial.duration());
+    let Course {
+        covered,
+        interrupted,
+    } = load(&run, trial, zero, &stop)?;
     account_for_the_rest(&run, interrupted);
     generator.cpu_seconds = limits::cpu_seconds() - cpu_before;
     run.desk.close();
@@ -86,11 +89,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     let collected = collector.finish().ok_or(EngineError::Collector)?;
     let folded = collected.fold.finish(
         &run.context.steps,
-        if interrupted {
-            covered
-        } else {
-            trial.duration()
-        },
+        covered,
     );
     generator.waited_for_user = folded.waited;
     generator.note_late_starts(&folded);
@@ -120,14 +119,21 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     })
 }
 
+/// How far a load came.
+struct Course {
+    /// Of the timeline: up to the moment of an interruption, not up to the end of what was under way.
+    covered: Duration,
+    interrupted: bool,
+}
+
 /// Releases all arrivals and waits until the timeline is over and every arrival is accounted for,
-/// or has had its time. Whether it was interrupted.
+/// or has had its time.
 fn load(
     run: &Arc<TrialRun>,
     trial: &Trial,
     zero: Instant,
     stop: &CancellationToken,
-) -> Result<bool, EngineError> {
+) -> Result<Course, EngineError> {
     thread::sleep(zero.saturating_duration_since(Instant::now()));
     let pacer = start_arrivals(run, trial, stop)?;
     let end = zero + trial.duration();
@@ -137,6 +143,14 @@ fn load(
         thread::sleep(Duration::from_millis(20).min(end.saturating_duration_since(Instant::now())));
     }
     let interrupted = stop.is_cancelled();
+    let course = Course {
+        covered: if interrupted {
+            zero.elapsed().min(trial.duration())
+        } else {
+            trial.duration()
+        },
+        interrupted,
+    };
     if let Some(pacer) = pacer {
         // It ends with its schedule or with the stop; a panic there leaves arrivals unreleased, which shows.
         drop(pacer.join());
@@ -149,7 +163,7 @@ fn load(
     let limit = Instant::now() + patience;
     if run.closed_model {
         run.desk.wait_for_quiet(patience);
-        return Ok(interrupted);
+        return Ok(course);
     }
     while Instant::now() < limit && !run.desk.wait_for_quiet(Duration::from_millis(20)) {
         pacer::expire(run, run.now(), &mut expired);
@@ -157,7 +171,7 @@ fn load(
             break;
         }
     }
-    Ok(interrupted)
+    Ok(course)
 }
 
 fn start_arrivals(
@@ -203,19 +217,25 @@ fn account_for_the_rest(run: &TrialRun, interrupted: bool) {
 /// The runtime in which goose hosts the users.
 struct Users {
     thread: JoinHandle<()>,
-    leave: CancellationToken,
+    /// Dropped, whatever for, it has the users leave.
+    leave: DropGuard,
     failed: Receiver<String>,
 }
 
 impl Users {
-    fn start(run: &Arc<TrialRun>, base_url: &str, workers: usize) -> Result<Self, EngineError> {
+    fn start(
+        run: &Arc<TrialRun>,
+        base_url: &str,
+        workers: usize,
+        live: Option<u16>,
+    ) -> Result<Self, EngineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(workers)
             .thread_name("squall-users")
             .on_thread_start(precedence::take)
             .enable_all()
             .build()?;
-        let attack = pump::attack(run, base_url)
+        let attack = pump::attack(run, base_url, live)
             .map_err(|error| EngineError::Goose(format!("{error:?}")))?;
         let leave = CancellationToken::new();
         let told = leave.clone();
@@ -233,14 +253,14 @@ impl Users {
             })?;
         Ok(Self {
             thread,
-            leave,
+            leave: leave.drop_guard(),
             failed,
         })
     }
 
     /// Why not all users came up.
     fn failure(self, users: usize) -> EngineError {
-        self.leave.cancel();
+        drop(self.leave);
         match self.failed.recv_timeout(RUNTIME_ENDS_WITHIN * 2) {
             Ok(problem) => EngineError::Goose(problem),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
@@ -253,7 +273,7 @@ impl Users {
     }
 
     fn end(self) {
-        self.leave.cancel();
+        drop(self.leave);
         // Bounded by the runtime's own time to end.
         drop(self.thread.join());
     }

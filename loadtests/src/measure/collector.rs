@@ -27,8 +27,17 @@ pub struct Collected {
 }
 
 pub struct Collector {
-    ending: Arc<AtomicBool>,
+    ending: Ending,
     thread: JoinHandle<Collected>,
+}
+
+/// Dropped, whatever for, it has the thread end after one more round.
+struct Ending(Arc<AtomicBool>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 impl Collector {
@@ -39,8 +48,8 @@ impl Collector {
         lines: Option<Lines>,
         watch: impl Fn(&LoadFold) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let ending = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ending);
+        let ending = Ending(Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&ending.0);
         let thread = thread::Builder::new()
             .name("squall-collector".into())
             .spawn(move || {
@@ -69,7 +78,7 @@ impl Collector {
 
     /// Folds what is left and ends. `None` when the thread panicked.
     pub fn finish(self) -> Option<Collected> {
-        self.ending.store(true, Ordering::Release);
+        drop(self.ending);
         self.thread.thread().unpark();
         self.thread.join().ok()
     }

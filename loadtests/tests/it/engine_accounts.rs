@@ -230,6 +230,12 @@ fn what_is_under_way_at_an_interrupt_is_told_apart_from_failures_of_the_target()
         failures["interrupted"] > 0 && failures.len() == 1,
         "{failures:?}"
     );
+    // What was under way was waited for, a second at most; the timeline had ended before that.
+    assert!(
+        measured.covered + Duration::from_millis(900) < measured.zero.elapsed(),
+        "{:?}",
+        measured.covered
+    );
 }
 
 #[test]

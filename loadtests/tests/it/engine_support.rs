@@ -202,6 +202,7 @@ pub fn run_watched(
         on_start: Box::new(on_start),
         progress: Arc::new(Progress::default()),
         samples: None,
+        live: None,
     })
 }
 

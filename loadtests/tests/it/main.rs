@@ -6,6 +6,7 @@ mod command;
 mod command_line;
 mod engine_accounts;
 mod engine_journeys;
+mod engine_live;
 mod engine_retries;
 mod engine_support;
 mod engine_truth;
