@@ -19,3 +19,4 @@ mod fault_schedule;
 mod layering;
 mod playground;
 mod scenarios;
+mod service_keys;
