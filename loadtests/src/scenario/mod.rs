@@ -18,6 +18,7 @@ mod quick;
 mod reader;
 mod resolve;
 mod service_keys;
+mod template;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -36,6 +37,7 @@ pub use names::in_claims;
 pub use plan::{Arm, Options, Plan};
 pub use resolve::hex_digest;
 pub use service_keys::ServiceKeys;
+pub use template::{Part, Template};
 pub use timeline::timeline;
 pub use trial::{
     Arrivals, Backoff, Dataset, Edge, EdgeConditions, EdgeFault, EnvironmentSpec, Expectation,

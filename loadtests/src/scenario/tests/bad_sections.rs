@@ -222,6 +222,29 @@ fn journeys_are_requests_that_can_be_sent() {
             "x.toml:12:19: \"path\" in a step has a variable without a name: write {{id}}",
         ),
         (
+            "{ path = \"/{{id}}\", extract = { id = \"/id\" } }",
+            "x.toml:12:19: \"path\" in a step has {{id}}, which no earlier step extracts; it is one of seq, uuid, \
+             random(LOW, HIGH)",
+        ),
+        (
+            "{ path = \"/\", extract = { id = \"/id\" } },\n{ path = \"/{{id}}/{{random(1, 3)}}\",\n\
+             body = { a = [\n\"{{di}}\"] } }",
+            "x.toml:15:1: \"body\" in a step has {{di}}, which no earlier step extracts; did you mean \"id\"?",
+        ),
+        (
+            "{ path = \"/\", headers = { a = \"{{random(3, 1)}}\" } }",
+            "x.toml:12:40: \"headers\" in a step has {{random(3, 1)}}: write {{random(LOW, HIGH)}} with whole \
+             numbers, the lower one first",
+        ),
+        (
+            "{ path = \"/\", extract = { uuid = \"/id\" } }",
+            "x.toml:12:34: {{uuid}} has a meaning of its own: choose another name",
+        ),
+        (
+            "{ path = \"/\", extract = { id = { header = \"a b\" } } }",
+            "x.toml:12:39: \"id\" in a step is \"a b\", which is not the name of a header",
+        ),
+        (
             "{ path = \"/\", method = \"get\" }",
             "x.toml:12:33: \"method\" in a step is \"get\": it is one of GET, HEAD, \
           POST, PUT, PATCH, DELETE, OPTIONS",
