@@ -238,11 +238,11 @@ fn journeys_are_requests_that_can_be_sent() {
         ),
         (
             "{ path = \"/\", extract = { uuid = \"/id\" } }",
-            "x.toml:12:34: {{uuid}} has a meaning of its own: choose another name",
+            "x.toml:12:36: {{uuid}} has a meaning of its own: choose another name",
         ),
         (
             "{ path = \"/\", extract = { id = { header = \"a b\" } } }",
-            "x.toml:12:39: \"id\" in a step is \"a b\", which is not the name of a header",
+            "x.toml:12:41: \"id\" in a step is \"a b\", which is not the name of a header",
         ),
         (
             "{ path = \"/\", method = \"get\" }",
