@@ -33,6 +33,8 @@ pub async fn lacking(connection: &mut PgConnection) -> Result<usize, MigrateErro
 
 /// Nothing has ever been migrated here.
 fn is_undefined_table(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.as_deref() == Some("42P01")
 }

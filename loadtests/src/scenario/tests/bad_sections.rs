@@ -173,6 +173,10 @@ fn loads_do_not_contradict_themselves() {
           carry",
         ),
         (
+            "[load]\nheaders = { a = \"{{seq}}\" }\n",
+            "x.toml:11:17: \"a\" in [load] holds \"{{\", which is filled in only in the headers of a step",
+        ),
+        (
             "[slo]\n",
             "x.toml:10:1: [slo] is empty: it takes p99 = \"500ms\", success = 0.99, or both",
         ),
