@@ -60,7 +60,7 @@ impl Cli {
             Command::List(arguments) => command::list::list(&arguments, &journeys),
             Command::Up { scenario, json } => {
                 let lab = command::plans::lab_of(scenario.as_deref(), &journeys)?;
-                exit(command::up::run(&lab, json, &settings()?))
+                command::up::run(&lab, json, &settings()?)
             }
             Command::Services { command } => exit(command::services::run(&command, &settings()?)),
             Command::Doctor => exit(command::doctor::run()),

@@ -1,4 +1,4 @@
-//! `target-service serve | migrate | seed`.
+//! `target-service serve | migrate | seed | check`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use sqlx::{ConnectOptions as _, PgConnection};
-use target_service::config::{self, Config};
+use target_service::config::{self, Config, ConfigError};
 use target_service::migrate::migrate;
 use target_service::seed::{SeedPlan, Skew, seed};
 use target_service::serve::serve;
@@ -36,6 +36,12 @@ enum Command {
     Serve,
     /// Brings the database `db.url` to the schema that this build expects.
     Migrate,
+    /// Reads the configuration as `serve` would, and does nothing else; says what is wrong with it.
+    Check {
+        /// Says it as a JSON object with `key` and `reason`, for programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Fills the migrated, empty database `db.url` with members 1 to N and their posts.
     Seed(SeedArguments),
 }
@@ -60,7 +66,7 @@ fn main() -> ExitCode {
     let config = match config::load(arguments.config.as_deref(), std::env::vars_os()) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{error}");
+            refuse(&error, &arguments.command);
             return ExitCode::from(BAD_USAGE);
         }
     };
@@ -73,7 +79,19 @@ fn main() -> ExitCode {
     }
 }
 
+fn refuse(error: &ConfigError, command: &Command) {
+    if let Command::Check { json: true } = command {
+        let refusal = serde_json::json!({ "key": error.key(), "reason": error.reason() });
+        println!("{refusal}");
+    } else {
+        eprintln!("{error}");
+    }
+}
+
 fn run(command: &Command, config: Config) -> anyhow::Result<()> {
+    if let Command::Check { .. } = command {
+        return Ok(());
+    }
     config.telemetry.log.install()?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
@@ -81,6 +99,7 @@ fn run(command: &Command, config: Config) -> anyhow::Result<()> {
             Command::Serve => serve(config).await?,
             Command::Migrate => migrate(&mut connect(&config).await?).await?,
             Command::Seed(arguments) => fill(&config, arguments).await?,
+            Command::Check { .. } => {}
         }
         anyhow::Ok(())
     })

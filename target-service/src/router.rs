@@ -30,10 +30,7 @@ struct Api;
 /// The service's router and the document that describes it.
 pub fn build(app: &App) -> (Router, Document) {
     let (domains, domains_document) = domains(app).split_for_parts();
-    let system_state = SystemState {
-        database: app.database.clone(),
-        exposition: app.exposition.clone(),
-    };
+    let system_state = SystemState::new(app.database.clone(), app.exposition.clone());
     let (system, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(system::routes().with_state(system_state))
         .split_for_parts();

@@ -1,10 +1,11 @@
 //! What operators and machines ask of the service: is it alive, is it ready, its metrics.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,6 +13,8 @@ use utoipa_axum::routes;
 
 use crate::database::Database;
 use crate::http::extract::Json;
+use crate::http::{Code, Problem, ProblemDocument};
+use crate::migrate;
 use crate::telemetry::Exposition;
 
 /// How long a dependency may take to answer before it counts as missing.
@@ -19,8 +22,20 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub struct SystemState {
-    pub database: Database,
-    pub exposition: Exposition,
+    database: Database,
+    exposition: Exposition,
+    /// The schema has been seen to be this build's; nobody takes migrations back under a running service.
+    is_migrated: Arc<AtomicBool>,
+}
+
+impl SystemState {
+    pub fn new(database: Database, exposition: Exposition) -> Self {
+        Self {
+            database,
+            exposition,
+            is_migrated: Arc::default(),
+        }
+    }
 }
 
 pub fn routes() -> OpenApiRouter<SystemState> {
@@ -50,53 +65,83 @@ struct Readiness {
     missing: Vec<Missing>,
 }
 
+/// A problem document that also lists what is missing.
 #[derive(Debug, Serialize, ToSchema)]
+struct NotReady {
+    #[serde(flatten)]
+    problem: ProblemDocument,
+    missing: Vec<Missing>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct Missing {
     dependency: &'static str,
     reason: String,
 }
 
-/// What the service depends on answers.
+impl IntoResponse for Missing {
+    fn into_response(self) -> Response {
+        let detail = format!("{}: {}", self.dependency, self.reason);
+        let problem = Problem::new(Code::NotReady).with_detail(detail);
+        let document = NotReady {
+            problem: problem.clone().document(),
+            missing: vec![self],
+        };
+        let mut response = problem.into_response();
+        *response.body_mut() = serde_json::to_vec(&document).unwrap_or_default().into();
+        response
+    }
+}
+
+/// What the service depends on answers, and is as this build expects it.
 #[utoipa::path(
     get, path = "/readyz", tag = "system",
     responses(
         (status = 200, description = "Ready for work", body = Readiness),
-        (status = 503, description = "Something is missing", body = Readiness),
+        (status = 503, description = "Something is missing", body = NotReady, content_type = "application/problem+json"),
     )
 )]
 async fn readyz(State(system): State<SystemState>) -> Response {
-    let mut missing = Vec::new();
-    if let Err(error) = system.database.check(ANSWERS_WITHIN).await {
-        missing.push(Missing {
-            dependency: "database",
-            reason: error.to_string(),
-        });
-    } else if !system.database.is_warm() {
+    match first_missing(&system).await {
+        Some(missing) => missing.into_response(),
+        None => Json(Readiness {
+            status: "ready",
+            missing: Vec::new(),
+        })
+        .into_response(),
+    }
+}
+
+/// Each depends on the one before.
+async fn first_missing(system: &SystemState) -> Option<Missing> {
+    let missing = |dependency, reason| Some(Missing { dependency, reason });
+    let is_migrated = system.is_migrated.load(Ordering::Relaxed);
+    let looked = system.database.check(ANSWERS_WITHIN, async |connection| {
+        if is_migrated {
+            return Ok(0);
+        }
+        migrate::lacking(connection).await
+    });
+    match looked.await {
+        Err(error) => return missing("database", error.to_string()),
+        Ok(Err(error)) => return missing("database schema", error.to_string()),
+        Ok(Ok(0)) => system.is_migrated.store(true, Ordering::Relaxed),
+        Ok(Ok(lacking)) => {
+            let reason = format!(
+                "{lacking} of the migrations of this build are not applied: run `target-service migrate`"
+            );
+            return missing("database schema", reason);
+        }
+    }
+    if !system.database.is_warm() {
         let open = system.database.status();
         let reason = format!(
             "{} connections of the minimum are open",
             open.idle + open.used
         );
-        missing.push(Missing {
-            dependency: "database pool",
-            reason,
-        });
+        return missing("database pool", reason);
     }
-    if missing.is_empty() {
-        return Json(Readiness {
-            status: "ready",
-            missing,
-        })
-        .into_response();
-    }
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        Json(Readiness {
-            status: "not ready",
-            missing,
-        }),
-    )
-        .into_response()
+    None
 }
 
 /// Metrics in Prometheus' text format.

@@ -15,6 +15,7 @@ pub(crate) mod plans;
 mod progress;
 pub mod report;
 pub mod run;
+mod service_keys;
 pub mod services;
 pub mod up;
 pub mod validate;

@@ -93,13 +93,14 @@ fn step_names(load: &LoadSpec) -> Option<Vec<String>> {
     Some(steps.map(|step| step.name.clone()).collect())
 }
 
-/// The servers of a scenario's first arm; without a scenario, the defaults.
+/// The servers of a scenario's first arm, checked as for a run; without a scenario, the defaults.
 pub fn lab_of(scenario: Option<&str>, journeys: &Journeys) -> Result<LabSpec, Failure> {
     let options = Options {
         journeys: journeys.names(),
         ..Options::default()
     };
     let prepared = from_name(scenario.unwrap_or("smoke"), &options)?;
+    super::validate::check(&prepared, journeys)?;
     match prepared
         .plan
         .arms

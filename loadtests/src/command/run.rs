@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use crate::interrupt::Interrupt;
 use crate::journey::Journeys;
 use crate::lab::{Lab, LabError, LabSettings};
-use crate::record::store::RecordStore;
+use crate::measure::SampleFileError;
+use crate::record::store::{RecordStore, StoreError};
 use crate::record::{
     ArmFacts, Decisions, Machine, RecordDocument, RunFacts, SweepFacts, TrialRecord, Verdict,
 };
@@ -92,18 +93,23 @@ pub fn run(arguments: &RunArguments, journeys: Journeys, interrupt: &Interrupt) 
     for scenario in &prepared {
         validate::check(scenario, &journeys)?;
     }
+    let outs: Vec<PathBuf> = prepared
+        .iter()
+        .map(|scenario| {
+            let name = &scenario.plan.name;
+            out_folder(arguments.out.as_deref(), name, prepared.len())
+        })
+        .collect();
+    for out in &outs {
+        RecordStore::check(out).map_err(not_kept)?;
+    }
     let settings = LabSettings {
         keep: arguments.keep,
         samples: arguments.samples.clone(),
         live: arguments.live.then(live::choose_port).transpose()?,
     };
     let mut verdicts = Vec::new();
-    for scenario in &prepared {
-        let out = out_folder(
-            arguments.out.as_deref(),
-            &scenario.plan.name,
-            prepared.len(),
-        );
+    for (scenario, out) in prepared.iter().zip(&outs) {
         let mut lab = Lab::new(
             &scenario.judge,
             Arc::clone(&journeys),
@@ -111,7 +117,7 @@ pub fn run(arguments: &RunArguments, journeys: Journeys, interrupt: &Interrupt) 
             interrupt.stop.clone(),
         )
         .map_err(lab_failure)?;
-        verdicts.push(run_one(scenario, &mut lab, &out, interrupt)?);
+        verdicts.push(run_one(scenario, &mut lab, out, interrupt)?);
         if interrupt.stop.is_cancelled() {
             break;
         }
@@ -190,7 +196,7 @@ fn run_one(
 ) -> Result<Verdict, Failure> {
     let Prepared { plan, judge } = scenario;
     let facts = facts(plan);
-    let store = RecordStore::create(out).context("the folder for the record")?;
+    let store = RecordStore::create(out).map_err(not_kept)?;
     let mut strategy = Rounds::new(plan);
     let display = Display::new(plan, strategy.expected());
     let mut trials: Vec<TrialRecord> = Vec::new();
@@ -206,16 +212,19 @@ fn run_one(
             Err(error) => return Err(lab_failure(error)),
         };
         running.finish(&record);
-        store
-            .write_trial(&record)
-            .context("the record of a trial")?;
+        store.write_trial(&record).map_err(not_kept)?;
         trials.push(record);
         let so_far = judge.decide(&trials, plan.quick, interrupt.stop.is_cancelled());
         write(&store, &facts, &trials, so_far)?;
     }
     let decisions = judge.decide(&trials, plan.quick, interrupt.stop.is_cancelled());
     let document = write(&store, &facts, &trials, decisions)?;
-    super::report::write_reports(&store).context("the report")?;
+    super::report::write_reports(&store).with_context(|| {
+        format!(
+            "the record is kept, but not its report: make room, then `squall report {}`",
+            out.display()
+        )
+    })?;
     say_verdict(&document, store.dir());
     Ok(document.verdict)
 }
@@ -227,7 +236,7 @@ fn write(
     decisions: Decisions,
 ) -> Result<RecordDocument, Failure> {
     let document = RecordDocument::assemble(facts, trials, decisions);
-    store.write_document(&document).context("the record")?;
+    store.write_document(&document).map_err(not_kept)?;
     Ok(document)
 }
 
@@ -258,10 +267,25 @@ fn facts(plan: &Plan) -> RunFacts {
     }
 }
 
+/// A folder that cannot be is the user's slip; a disk that is full or read-only is the machine's.
+fn not_kept(error: StoreError) -> Failure {
+    match error {
+        StoreError::NotAFolder { .. } => Failure::BadInput(error.to_string()),
+        error @ StoreError::Io { .. } => Failure::Environment(anyhow::anyhow!(
+            "what is measured cannot be kept: {error}; \
+             make room or allow writing there, or name another folder with --out"
+        )),
+        other => Failure::Environment(other.into()),
+    }
+}
+
 fn lab_failure(error: LabError) -> Failure {
     match error {
         LabError::Environment(error) => super::environment_failure(error),
         LabError::Interrupted => Failure::Interrupted,
+        LabError::Samples(error @ SampleFileError::UnknownFormat(_)) => {
+            Failure::BadInput(error.to_string())
+        }
         other => Failure::Environment(other.into()),
     }
 }

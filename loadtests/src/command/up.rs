@@ -1,24 +1,27 @@
 //! `squall up`: keeps an environment running until Ctrl-C, for use by hand.
 
-use std::process::ExitCode;
-
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::environment::{self, Environment, Lab, Settings};
 use crate::scenario::{Edge, EnvironmentSpec, LabSpec};
 
+use super::{CommandResult, Exit, Failure};
+
 /// Starts the environment, says where everything listens (with `json`: in one line of JSON, once
 /// all is ready), and stops it at Ctrl-C.
-pub fn run(spec: &LabSpec, json: bool, settings: &Settings) -> anyhow::Result<ExitCode> {
+pub fn run(spec: &LabSpec, json: bool, settings: &Settings) -> CommandResult {
     let spec = EnvironmentSpec::Lab(spec.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
-        .build()?;
+        .build()
+        .context("a runtime for the environment")?;
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let signals = "waiting for signals";
+        let mut interrupt = signal(SignalKind::interrupt()).context(signals)?;
+        let mut terminate = signal(SignalKind::terminate()).context(signals)?;
         let ends = async {
             tokio::select! {
                 _ = interrupt.recv() => {}
@@ -27,14 +30,16 @@ pub fn run(spec: &LabSpec, json: bool, settings: &Settings) -> anyhow::Result<Ex
         };
         tokio::pin!(ends);
         let environment = tokio::select! {
-            environment = environment::start(&spec, settings) => environment?,
-            () = &mut ends => return Ok(ExitCode::from(130)),
+            environment = environment::start(&spec, settings) => {
+                environment.map_err(super::environment_failure)?
+            }
+            () = &mut ends => return Err(Failure::Interrupted),
         };
         announce(&environment, json);
         ends.await;
         environment.stop().await;
         // An interrupt is how this command is meant to end.
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Success)
     })
 }
 

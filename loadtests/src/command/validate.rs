@@ -9,6 +9,7 @@ use crate::scenario::{self, EnvironmentSpec, Options};
 use crate::strategy::{Rounds, Strategy as _};
 
 use super::plans::{self, Prepared};
+use super::service_keys::{self, Checked};
 use super::{CommandResult, Exit, Failure};
 
 /// `squall validate`
@@ -20,16 +21,25 @@ pub struct ValidateArguments {
 
 /// Checks every scenario and prints its timeline; all mistakes of all files come out together.
 pub fn validate(arguments: &ValidateArguments, journeys: &Journeys) -> CommandResult {
+    let programs = Programs::discover().map_err(anyhow::Error::from)?;
     let mut mistakes = Vec::new();
     let options = Options {
         journeys: journeys.names(),
         ..Options::default()
     };
     for name in &arguments.scenarios {
-        let checked = plans::from_name(name, &options)
-            .and_then(|prepared| check(&prepared, journeys).map(|()| prepared));
+        let checked = plans::from_name(name, &options).and_then(|prepared| {
+            check_plan(&prepared, journeys)?;
+            let keys = service_keys::check(&prepared.plan, &programs)?;
+            Ok((prepared, keys))
+        });
         match checked {
-            Ok(prepared) => println!("{}", scenario::timeline(&prepared.plan)),
+            Ok((prepared, keys)) => {
+                println!("{}", scenario::timeline(&prepared.plan));
+                if let Checked::No(reason) = keys {
+                    eprintln!("{name}: the keys of [service] were not checked: {reason}");
+                }
+            }
             Err(Failure::BadInput(message)) => mistakes.push(message),
             Err(other) => return Err(other),
         }
@@ -41,12 +51,21 @@ pub fn validate(arguments: &ValidateArguments, journeys: &Journeys) -> CommandRe
     }
 }
 
-/// What every corner of the plan needs: programs, faults that its environment can have, journeys
-/// that its target can serve.
+/// Everything that a run needs: a plan without mistakes, the programs, and a service that takes the
+/// configurations that are meant for it.
 pub fn check(prepared: &Prepared, journeys: &Journeys) -> Result<(), Failure> {
+    check_plan(prepared, journeys)?;
     let programs = Programs::discover().map_err(anyhow::Error::from)?;
     for trial in Rounds::new(&prepared.plan).extremes() {
         environment::check(&trial.environment, &programs).map_err(super::environment_failure)?;
+    }
+    service_keys::check(&prepared.plan, &programs).map(drop)
+}
+
+/// Every corner of the plan: faults that its environment can have, journeys that its target can
+/// serve.
+fn check_plan(prepared: &Prepared, journeys: &Journeys) -> Result<(), Failure> {
+    for trial in Rounds::new(&prepared.plan).extremes() {
         if let EnvironmentSpec::Lab(lab) = &trial.environment {
             fault::check(&trial.faults, lab)
                 .map_err(|error| Failure::BadInput(error.to_string()))?;

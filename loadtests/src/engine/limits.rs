@@ -1,6 +1,9 @@
 //! The limits that the system sets to a generator.
 
-use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// What the generator itself costs.
+pub(super) use crate::measure::cpu::own_seconds as cpu_seconds;
 
 /// What the harness needs beside the users' connections.
 const RESERVE: u64 = 256;
@@ -20,16 +23,6 @@ pub(super) fn raise_open_files(users: usize) -> Option<String> {
     (soft < needed).then(|| {
         format!("open files: {users} users may need {needed}, the limit is {soft} (ulimit -n)")
     })
-}
-
-/// CPU seconds that this process has used, in user and system mode.
-pub(super) fn cpu_seconds() -> f64 {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
-        return 0.0;
-    };
-    let seconds =
-        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
 #[cfg(test)]

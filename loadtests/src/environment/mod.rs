@@ -9,6 +9,7 @@
 //! | `run`, `directory`, `account`, `port`, `programs` | what every part stands on |
 //! | `launch`, `process`, `process_table`, `keeper` | processes: started, watched, ended |
 //! | `postgres`, `redis`, `service`, `proxy` | the parts |
+//! | `service_check` | the service's opinion of a configuration, before anything is started |
 //! | `dataset`, `cluster_cache` | what the database holds, made once and copied |
 
 mod account;
@@ -29,6 +30,7 @@ pub mod proxy;
 mod redis;
 mod run;
 mod service;
+mod service_check;
 mod services;
 
 use std::collections::BTreeMap;
@@ -42,6 +44,7 @@ pub use lab::Lab;
 pub use process::UnexpectedExit;
 pub use programs::{BIN_DIR_VARIABLE, PostgresInstall, Programs, version_of};
 pub use run::{Notice, Run, Settings};
+pub use service_check::{Refusal, refusal};
 pub use services::Services;
 
 use crate::scenario::{EnvironmentSpec, Process};

@@ -52,6 +52,8 @@ struct State {
     cpu_before: Duration,
     /// What the present one had used when its end was asked for.
     cpu_at_end: Duration,
+    /// What a pause has stopped, and nothing has let go on since.
+    paused: Vec<i32>,
 }
 
 pub type Pipes = Option<(ChildStdin, ChildStdout)>;
@@ -183,21 +185,36 @@ impl ServerProcess {
         }
     }
 
-    /// Stops it and all that it started from running.
+    /// Stops it and all that it started from running, and remembers what that was.
     pub fn pause(&self) {
-        if let Some(pid) = self.pid() {
-            signal(pid, Signal::SIGSTOP);
-            for entry in process_table::tree(pid) {
-                signal(entry.pid, Signal::SIGSTOP);
+        let Some(root) = self.pid() else { return };
+        let mut stopped = vec![root];
+        signal(root, Signal::SIGSTOP);
+        // Again until nothing new is seen: a child may be starting another while it is looked for.
+        loop {
+            let tree = process_table::tree(root);
+            let running = tree.iter().map(|entry| entry.pid);
+            let fresh: Vec<i32> = running.filter(|pid| !stopped.contains(pid)).collect();
+            if fresh.is_empty() {
+                break;
             }
+            for &pid in &fresh {
+                signal(pid, Signal::SIGSTOP);
+            }
+            stopped.extend(fresh);
         }
+        self.state().paused.extend(stopped);
     }
 
+    /// Lets go on what a pause has stopped, also what has lost its parent since.
     pub fn resume(&self) {
-        if let Some(pid) = self.pid() {
-            for entry in process_table::tree(pid) {
-                signal(entry.pid, Signal::SIGCONT);
-            }
+        let mut stopped = std::mem::take(&mut self.state().paused);
+        let tree = self.pid().map(process_table::tree).unwrap_or_default();
+        stopped.extend(tree.iter().map(|entry| entry.pid));
+        // Each has a process group of its own where it is PostgreSQL's, so that a signal to the
+        // group would not do.
+        for pid in stopped {
+            signal(pid, Signal::SIGCONT);
         }
     }
 

@@ -205,7 +205,7 @@ const PLACES: [(&str, &str); 3] = [("db", "url"), ("http", "listen"), ("admin", 
 
 /// The scenario's configuration with what only the lab can know. The ports stay the same over
 /// restarts, so that clients find the service again.
-fn with_addresses(config: &Table, database_url: &str, port: u16, admin: u16) -> Table {
+pub(super) fn with_addresses(config: &Table, database_url: &str, port: u16, admin: u16) -> Table {
     let mut config = config.clone();
     let places = [
         database_url.to_owned(),

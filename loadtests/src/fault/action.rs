@@ -39,8 +39,8 @@ enum Remedy {
     StartAgain(Process),
     /// To the value that it had before.
     SetKnob(String, Value),
-    /// It is over already.
-    Nothing,
+    /// It was over by itself at this moment.
+    Over(Instant),
 }
 
 pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
@@ -89,7 +89,8 @@ impl Active<'_> {
             Remedy::Resume(Process::Database) => self.lab.database().process().resume(),
             Remedy::StartAgain(process) => start_again(self.lab, process)?,
             Remedy::SetKnob(key, before) => self.lab.service().set_knob(&key, &before)?,
-            Remedy::Resume(Process::Redis) | Remedy::Nothing => {}
+            Remedy::Over(ended) => return Ok(ended),
+            Remedy::Resume(Process::Redis) => {}
         }
         Ok(Instant::now())
     }
@@ -121,7 +122,8 @@ fn disturb(
                 _ => lab.database().shut_down(RESTART_LIMIT),
             }
             start_again(lab, process)?;
-            Remedy::Nothing
+            // Whatever the phase goes on with is recovery.
+            Remedy::Over(Instant::now())
         }
     };
     Ok((begun, remedy))

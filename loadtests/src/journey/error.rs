@@ -11,7 +11,7 @@ pub enum JourneyError {
          for another service write [[journeys]] with its paths"
     )]
     NeedsDataset(String),
-    #[error("journey {journey:?}, step {step:?}: {part}: {problem}")]
+    #[error("journey {journey:?}, step {step:?}: {part} {problem}")]
     Template {
         journey: String,
         step: String,

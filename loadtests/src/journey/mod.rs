@@ -31,4 +31,3 @@ pub use prepared::{Prepared, PreparedJourney};
 pub use request::{Answer, Request};
 pub use run_context::RunContext;
 pub use step::step;
-pub use template::Template;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::record::{PhaseHistograms, PhaseRecord, SecondRecord};
+use crate::record::{PhaseHistograms, PhaseRecord, Quantiles, SecondRecord};
 use crate::scenario::Trial;
 
 use super::clock::{Nanos, nanos};
 use super::phase_fold::PhaseFold;
-use super::quantiles::quantiles;
 use super::sample::{ArrivalSample, Outcome, StepSample};
 use super::second_fold::SecondFold;
 use super::step_names::StepNames;
@@ -139,7 +138,7 @@ impl LoadFold {
             left -= reached;
             folded
                 .start_lag_p99_ms
-                .push(quantiles(&phase.start_lag).p99);
+                .push(Quantiles::of(&phase.start_lag).p99);
             let (record, histograms) = phase.finish(plan, reached.as_secs_f64(), &names);
             folded.phases.push(record);
             folded.histograms.push(histograms);

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 
-use crate::record::{Counts, PhaseHistograms, PhaseRecord, StepRecord, new_histogram};
+use crate::record::{Counts, PhaseHistograms, PhaseRecord, Quantiles, StepRecord, new_histogram};
 
 use super::clock::Nanos;
 use super::fold::PhasePlan;
-use super::quantiles::quantiles;
 use super::sample::{ArrivalSample, Outcome, StepSample};
 
 pub(super) struct PhaseFold {
@@ -121,7 +120,7 @@ impl PhaseFold {
             let figures = StepRecord {
                 count: step.count,
                 failed: step.failed,
-                response_ms: quantiles(&step.response),
+                response_ms: Quantiles::of(&step.response),
             };
             steps.insert(name.to_string(), figures);
             self.histograms
@@ -144,12 +143,12 @@ impl PhaseFold {
                 .iter()
                 .map(|(outcome, count)| (outcome.label().into_owned(), *count))
                 .collect(),
-            response_ms: quantiles(&histograms.response),
-            ok_ms: quantiles(&histograms.ok),
-            service_ms: quantiles(&histograms.service),
-            ttfb_ms: quantiles(&histograms.ttfb),
-            release_lag_ms: quantiles(&histograms.release_lag),
-            send_lag_ms: quantiles(&histograms.send_lag),
+            response_ms: Quantiles::of(&histograms.response),
+            ok_ms: Quantiles::of(&histograms.ok),
+            service_ms: Quantiles::of(&histograms.service),
+            ttfb_ms: Quantiles::of(&histograms.ttfb),
+            release_lag_ms: Quantiles::of(&histograms.release_lag),
+            send_lag_ms: Quantiles::of(&histograms.send_lag),
             steps,
             server: BTreeMap::new(),
         };

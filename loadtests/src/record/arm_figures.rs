@@ -8,7 +8,7 @@ use crate::scenario::{Slo, Trial};
 use crate::stats::{self, Recovery};
 use crate::units;
 
-use super::{SecondRecord, TrialRecord};
+use super::{Event, SecondRecord, TrialRecord};
 
 /// A number, or `"never"`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,10 +19,7 @@ pub enum ArmFigure {
 
 /// The arm figures of one trial by name; `None` where the trial does not tell.
 pub fn arm_figures(record: &TrialRecord) -> BTreeMap<String, Option<ArmFigure>> {
-    BTreeMap::from([(
-        "recovery_s".to_owned(),
-        recovery_s(&record.trial, &record.seconds),
-    )])
+    BTreeMap::from([("recovery_s".to_owned(), recovery_s(record))])
 }
 
 /// The median over rounds; `None` when some round does not tell.
@@ -40,8 +37,9 @@ pub fn fold_rounds(rounds: &[Option<ArmFigure>]) -> Option<ArmFigure> {
     })
 }
 
-fn recovery_s(trial: &Trial, seconds: &[SecondRecord]) -> Option<ArmFigure> {
-    let (start, end) = disturbance(trial)?;
+fn recovery_s(record: &TrialRecord) -> Option<ArmFigure> {
+    let TrialRecord { trial, seconds, .. } = record;
+    let (start, end) = disturbance(trial, &record.events)?;
     let warm = warmup_end(trial);
     let begins = |second: &SecondRecord| f64::from(second.second);
     let before = seconds
@@ -77,10 +75,13 @@ fn answered(second: &SecondRecord) -> f64 {
 
 /// From the first fault to the end of the last; without faults, the stretch of phases whose rate
 /// rises above that of the first judged phase.
-fn disturbance(trial: &Trial) -> Option<(f64, f64)> {
+fn disturbance(trial: &Trial, events: &[Event]) -> Option<(f64, f64)> {
     if let Some(first) = trial.faults.iter().map(|span| span.start).min() {
         let last = trial.faults.iter().map(|span| span.end).max()?;
-        return Some((first.as_secs_f64(), last.as_secs_f64()));
+        return Some((
+            first.as_secs_f64(),
+            last_end(trial, events, last.as_secs_f64()),
+        ));
     }
     let base = trial.phases.iter().find(|phase| !phase.warmup)?.rate.from;
     let mut at = 0.0;
@@ -93,6 +94,23 @@ fn disturbance(trial: &Trial) -> Option<(f64, f64)> {
         at = end;
     }
     span
+}
+
+/// A restart is over before its phase is, and its event tells when. An event that comes a little
+/// after the planned end does not move it: that would cost a whole second of the series.
+fn last_end(trial: &Trial, events: &[Event], planned: f64) -> f64 {
+    let ends: Vec<f64> = events
+        .iter()
+        .filter(|event| event.kind == "fault_end")
+        .map(|event| event.at_s)
+        .collect();
+    // One that is missing may be the last one.
+    if ends.len() < trial.faults.len() {
+        return planned;
+    }
+    ends.into_iter()
+        .fold(f64::NEG_INFINITY, f64::max)
+        .min(planned)
 }
 
 /// The end of the warm-up phases that the timeline starts with.
@@ -167,6 +185,22 @@ mod tests {
             recovered(&fixture::record("a", 1, 16)),
             Some(ArmFigure::Never)
         );
+    }
+
+    #[test]
+    fn a_fault_that_is_over_early_is_followed_by_recovery_from_then_on() {
+        let mut record = fixture::record("a", 1, 0);
+        let fault = record.trial.faults[0].clone();
+        let planned = fault.end.as_secs_f64();
+        let begun = fault.start.as_secs_f64();
+        // The damage lasts to the planned end.
+        record.events[1].at_s = begun;
+        assert_eq!(recovered(&record), Some(ArmFigure::Number(planned - begun)));
+        // What comes late does not move the end, nor does an end that was never told.
+        record.events[1].at_s = planned + 0.01;
+        assert_eq!(recovered(&record), Some(ArmFigure::Number(0.0)));
+        record.events.truncate(1);
+        assert_eq!(recovered(&record), Some(ArmFigure::Number(0.0)));
     }
 
     #[test]

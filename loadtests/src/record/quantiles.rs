@@ -1,12 +1,12 @@
 //! The numbers of a distribution that a record keeps.
 
-use hdrhistogram::Histogram;
+use hdrhistogram::{Counter, Histogram};
 
 use super::Quantiles;
 
 impl Quantiles {
     /// From a histogram in microseconds; all `None` when it is empty.
-    pub fn of(micros: &Histogram<u64>) -> Self {
+    pub fn of<T: Counter>(micros: &Histogram<T>) -> Self {
         if micros.is_empty() {
             return Self::default();
         }

@@ -38,6 +38,8 @@ pub type TrialHistograms = BTreeMap<(String, u32), Vec<(String, PhaseHistograms)
 pub enum StoreError {
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error("{path} is no folder, and records are kept in one: name a folder with --out", path = path.display())]
+    NotAFolder { path: PathBuf },
     #[error("{path}: there is no {RECORD_FILE} in this folder; name a folder that `squall run` wrote", path = path.display())]
     NoRecord { path: PathBuf },
     #[error("{path}: line {line}, column {column}: not a record: {problem}", path = path.display())]
@@ -62,9 +64,21 @@ pub enum StoreError {
 }
 
 impl RecordStore {
+    /// Fails when a folder at this place cannot be because something else is in its way. Changes
+    /// nothing.
+    pub fn check(dir: &Path) -> Result<(), StoreError> {
+        match dir.ancestors().find(|place| place.exists()) {
+            Some(place) if !place.is_dir() => Err(StoreError::NotAFolder {
+                path: place.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the folder ready for a new run: an earlier run's record and histograms are removed, so
     /// that the two can never be mixed up.
     pub fn create(dir: &Path) -> Result<Self, StoreError> {
+        Self::check(dir)?;
         let histograms = dir.join(HISTOGRAM_DIR);
         let record = dir.join(RECORD_FILE);
         if record.is_file() {
@@ -74,6 +88,9 @@ impl RecordStore {
             }
         }
         fs::create_dir_all(&histograms).map_err(|source| io_error(&histograms, source))?;
+        for place in [dir, &histograms] {
+            try_writing(place).map_err(|source| io_error(place, source))?;
+        }
         Ok(Self {
             dir: dir.to_owned(),
         })
@@ -200,6 +217,16 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         Ok(())
     };
     written().map_err(|source| io_error(path, source))
+}
+
+/// That a folder is there does not mean that anything can be kept in it, and after an hour's run
+/// it is late to find that out.
+fn try_writing(dir: &Path) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".squall-")
+        .tempfile_in(dir)?;
+    file.write_all(b"\n")?;
+    file.as_file().sync_all()
 }
 
 /// Temporary files are private; a report is not.

@@ -52,13 +52,6 @@ impl Table {
             .find(|entry| entry.key == key)
             .map(|entry| &entry.node)
     }
-
-    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries
-            .iter_mut()
-            .find(|entry| entry.key == key)
-            .map(|entry| &mut entry.node)
-    }
 }
 
 impl Node {

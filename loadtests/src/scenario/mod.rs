@@ -17,6 +17,8 @@ mod plan;
 mod quick;
 mod reader;
 mod resolve;
+mod service_keys;
+mod template;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -34,6 +36,8 @@ pub use file::slo::Slo;
 pub use names::in_claims;
 pub use plan::{Arm, Options, Plan};
 pub use resolve::hex_digest;
+pub use service_keys::ServiceKeys;
+pub use template::{Part, Template};
 pub use timeline::timeline;
 pub use trial::{
     Arrivals, Backoff, Dataset, Edge, EdgeConditions, EdgeFault, EnvironmentSpec, Expectation,

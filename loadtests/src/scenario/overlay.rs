@@ -102,13 +102,15 @@ fn place(table: &mut Table, path: &[String], replacement: &Override, problems: &
             node,
         });
     }
-    let Some(node) = table.get_mut(key) else {
+    let Some(entry) = table.entries.iter_mut().find(|entry| entry.key == *key) else {
         return;
     };
     if rest.is_empty() {
-        *node = replacement.node.clone();
+        entry.key_at = replacement.at.clone();
+        entry.node = replacement.node.clone();
         return;
     }
+    let node = &mut entry.node;
     let kind = node.kind();
     match &mut node.value {
         Value::Table(table) => place(table, rest, replacement, problems),

@@ -7,6 +7,7 @@ use serde_json::Map;
 use super::file::arms::Sweep;
 use super::file::claims::{Claim, Threshold};
 use super::file::slo::Slo;
+use super::service_keys::ServiceKeys;
 use super::trial::{EnvironmentSpec, FaultSpan, LoadSpec, Phase, Trial};
 
 /// What one `squall run` does.
@@ -46,6 +47,8 @@ pub struct Arm {
     /// What differs from the file's common part: dotted key to value, from `--env` and the arm.
     pub overrides: Map<String, serde_json::Value>,
     pub environment: EnvironmentSpec,
+    /// Where the keys of the environment's service were written.
+    pub service_keys: ServiceKeys,
     pub load: LoadSpec,
     pub phases: Vec<Phase>,
     pub faults: Vec<FaultSpan>,

@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde_json::Map;
 
 use super::diagnostic::Problems;
-use super::document::Table;
+use super::document::{Node, Table};
 use super::file::environment;
 use super::file::load::{self, Load, Model};
 use super::file::phases::{self, FaultyPhase};
 use super::file::target::Target;
 use super::plan::Arm;
 use super::reader::Section;
+use super::service_keys::ServiceKeys;
 use super::trial::{
     Edge, EdgeConditions, EnvironmentSpec, Fault, FaultSpan, JourneyDefinition, LoadModel,
     LoadSpec, Phase,
@@ -25,6 +26,7 @@ pub(super) const SECTIONS: [&str; 5] = ["environment", "service", "load", "phase
 #[derive(Debug, Clone)]
 pub(super) struct Variant {
     pub(super) environment: EnvironmentSpec,
+    service_keys: ServiceKeys,
     pub(super) load: Load,
     pub(super) phases: Vec<FaultyPhase>,
     definitions: Vec<JourneyDefinition>,
@@ -68,8 +70,10 @@ pub(super) fn read(
             }
         }
     };
+    let service = root.node("service").and_then(Node::table);
     Variant {
         environment,
+        service_keys: service.map(ServiceKeys::of).unwrap_or_default(),
         load,
         phases,
         definitions,
@@ -131,6 +135,7 @@ impl Variant {
             name,
             overrides,
             environment,
+            service_keys: self.service_keys,
             load,
             phases,
             faults,

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sqlx::{Connection, PgConnection};
-use squall::environment::Environment;
+use squall::environment::{Environment, process_table};
 use squall::fault::{self, FaultLog, Schedule};
 use squall::scenario::{
     Edge, EdgeConditions, EdgeFault, EnvironmentSpec, Fault, FaultSpan, LabSpec, Process,
@@ -12,7 +14,7 @@ use squall::scenario::{
 };
 use tokio::time::timeout;
 
-use crate::playground::{get, lab_spec, settings, start};
+use crate::playground::{eventually, get, lab_spec, settings, start};
 
 const START: Duration = Duration::from_millis(300);
 const END: Duration = Duration::from_millis(1_500);
@@ -161,6 +163,33 @@ async fn a_restarted_database_is_another_process_at_the_same_address() {
     assert_eq!(environment.take_unexpected_exits(), []);
 }
 
+/// A backend whose server died while both stood still belongs to nobody's tree any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paused_is_let_go_on_although_its_parent_has_gone() {
+    let environment = start(lab_spec()).await;
+    let lab = environment.lab().unwrap();
+    let _connected = PgConnection::connect(&lab.database_url()).await.unwrap();
+    let server = lab.database().process();
+    let root = server.pid().unwrap();
+    let children: Vec<i32> = process_table::tree(root)
+        .iter()
+        .map(|entry| entry.pid)
+        .filter(|pid| *pid != root)
+        .collect();
+    assert!(!children.is_empty());
+    server.pause();
+    kill(Pid::from_raw(root), Signal::SIGKILL).unwrap();
+    eventually("the server has ended", || {
+        (!server.is_running()).then_some(())
+    });
+    assert!(children.iter().any(|pid| process_table::is_alive(*pid)));
+    server.resume();
+    // They notice that their server has gone, and end.
+    eventually("none of them stands still", || {
+        (!children.iter().any(|pid| process_table::is_alive(*pid))).then_some(())
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_service_keeps_its_callers_waiting() {
     let (environment, schedule, zero) = begin(process(Process::Service, ProcessFault::Pause)).await;
@@ -205,6 +234,34 @@ async fn a_restarted_service_is_another_process_at_the_same_address() {
         200
     );
     assert_eq!(environment.take_unexpected_exits(), []);
+}
+
+/// However long its phase goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_is_over_when_the_process_runs_again() {
+    let restart = FaultSpan {
+        end: Duration::from_mins(10),
+        ..process(Process::Service, ProcessFault::Restart)
+    };
+    let (environment, schedule, zero) = begin(restart).await;
+    let service = environment.lab().unwrap().service();
+    let before = service.process().pid();
+    eventually("another process runs", || {
+        let now = service.process().pid();
+        (now.is_some() && now != before).then_some(())
+    });
+    service.wait_until_ready().await.unwrap();
+    // Ample time for the fault's thread to look at the clock.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let seen_again = zero.elapsed();
+    let log = tokio::task::spawn_blocking(|| schedule.finish())
+        .await
+        .unwrap();
+    assert!(log.findings.is_empty(), "{:?}", log.findings);
+    let end = log.events.iter().find(|event| event.kind == "fault_end");
+    let end = end.unwrap().at_s;
+    assert!(end > START.as_secs_f64(), "{:?}", log.events);
+    assert!(end < seen_again.as_secs_f64(), "{:?}", log.events);
 }
 
 #[tokio::test(flavor = "multi_thread")]

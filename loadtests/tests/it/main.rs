@@ -18,5 +18,8 @@ mod environment_services;
 mod fault_proxy;
 mod fault_schedule;
 mod layering;
+mod lost_ports;
+mod out_folder;
 mod playground;
 mod scenarios;
+mod service_keys;

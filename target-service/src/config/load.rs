@@ -3,44 +3,15 @@
 //! `TARGET_SERVICE__DB__POOL__MAX_SIZE=20` is `db.pool.max_size = 20`.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize as _;
-use thiserror::Error;
 use toml::{Table, Value};
 
 use super::Config;
-use crate::knobs::KnobError;
+use super::error::{ConfigError, NO_TOML};
 
 const PREFIX: &str = "TARGET_SERVICE__";
-
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    #[error("{file}: cannot be read: {error}")]
-    Read {
-        file: PathBuf,
-        error: std::io::Error,
-    },
-    #[error("{file}: {key}: {error}")]
-    File {
-        file: PathBuf,
-        key: String,
-        error: Box<toml::de::Error>,
-    },
-    #[error("{variable}: {reason}")]
-    Variable { variable: String, reason: String },
-    #[error("{}: {error}", .error.name())]
-    Knob {
-        #[from]
-        error: KnobError,
-    },
-    #[error("admin.listen: {0} is no loopback address, and whoever reaches it may do anything")]
-    AdminNotLoopback(std::net::SocketAddr),
-    #[error("telemetry.log.filter: {0}")]
-    LogFilter(#[from] tracing_subscriber::filter::ParseError),
-    #[error("http.max_body: a body of 0 bytes is no body")]
-    NoBody,
-}
 
 /// `variables` are those of the environment; the ones of other programs are passed over.
 pub fn load(
@@ -79,12 +50,12 @@ fn read(file: &Path) -> Result<Table, ConfigError> {
         error: Box::new(error),
     };
     let deserializer =
-        toml::Deserializer::parse(&text).map_err(|error| refuse("not TOML".to_owned(), error))?;
+        toml::Deserializer::parse(&text).map_err(|error| refuse(NO_TOML.to_owned(), error))?;
     // Read from the text itself, because only this way an error knows its line.
     serde_path_to_error::deserialize::<_, Config>(deserializer)
         .map_err(|error| refuse(error.path().to_string(), error.into_inner()))?;
     text.parse()
-        .map_err(|error| refuse("not TOML".to_owned(), error))
+        .map_err(|error| refuse(NO_TOML.to_owned(), error))
 }
 
 fn parse(table: &Table) -> Result<Config, (String, String)> {
@@ -245,6 +216,49 @@ mod tests {
             let key = text.split([' ', '=']).next().unwrap().trim();
             assert!(error.contains(key), "{error}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_told_apart_into_its_key_and_its_reason() {
+        let refusal = |text: &str, variables: &[(&str, &str)]| {
+            let file = file(text);
+            let variables = variables
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()));
+            let error = load(Some(file.path()), variables).unwrap_err();
+            (error.key().map(str::to_owned), error.reason())
+        };
+        for (text, key, reason) in [
+            (
+                "db.pool.maximum = 20",
+                "db.pool.maximum",
+                "unknown field `maximum`",
+            ),
+            (
+                "\n[http]\nshutdown_grace = 5",
+                "http.shutdown_grace",
+                "invalid type",
+            ),
+            ("db.pool.max_size = 0", "db.pool.max_size", ""),
+            (
+                "admin.listen = \"0.0.0.0:0\"",
+                "admin.listen",
+                "0.0.0.0:0 is no loopback",
+            ),
+            ("http.max_body = 0", "http.max_body", "a body of 0 bytes"),
+        ] {
+            let (found, why) = refusal(text, &[]);
+            assert_eq!(found.as_deref(), Some(key), "{why}");
+            assert!(why.starts_with(reason) && !why.contains('\n'), "{why}");
+        }
+        let (key, why) = refusal("db", &[]);
+        assert_eq!(key, None, "{why}");
+        let (key, why) = refusal("", &[("TARGET_SERVICE__DB__POOL__MAXIMUM", "20")]);
+        assert_eq!(key, None);
+        assert!(
+            why.starts_with("TARGET_SERVICE__DB__POOL__MAXIMUM"),
+            "{why}"
+        );
     }
 
     #[test]

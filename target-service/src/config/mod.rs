@@ -2,6 +2,7 @@
 //!
 //! Invariant: a key that nobody reads is an error, with its place; every knob has a key of its own name.
 
+mod error;
 mod load;
 
 use std::net::SocketAddr;
@@ -9,7 +10,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use load::{ConfigError, load};
+pub use error::ConfigError;
+pub use load::load;
 
 use crate::knobs::{KnobError, Knobs};
 use crate::post::{CalendarConfig, LikesConfig};

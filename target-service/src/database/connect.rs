@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::time::Instant;
 
 use super::config::Config;
@@ -40,10 +40,15 @@ impl Connector {
         Ok(session)
     }
 
-    /// Connects and says goodbye. It is no connection of the service's work, and is not counted as one.
-    pub(super) async fn probe(&self) -> Result<(), DatabaseError> {
-        self.establish(Bounds::none()).await?.close().await;
-        Ok(())
+    /// Connects, looks, and says goodbye. It is no connection of the service's work, and is not counted as one.
+    pub(super) async fn probe<T>(
+        &self,
+        look: impl AsyncFnOnce(&mut PgConnection) -> T,
+    ) -> Result<T, DatabaseError> {
+        let mut session = self.establish(Bounds::none()).await?;
+        let seen = look(session.connection_mut()).await;
+        session.close().await;
+        Ok(seen)
     }
 
     async fn establish(&self, bounds: Bounds) -> Result<Session, DatabaseError> {

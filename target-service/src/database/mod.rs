@@ -33,6 +33,8 @@ pub use observe::observed;
 pub use pool::Status;
 pub use transaction::Transaction;
 
+use sqlx::PgConnection;
+
 use crate::context::RequestContext;
 use crate::knobs::Knobs;
 use limits::Limits;
@@ -108,13 +110,16 @@ impl Database {
         self.pool.is_warm.load(Ordering::Relaxed)
     }
 
-    /// Whether the database answers a new connection within `limit`. It does not touch the pool: a pool
-    /// that is busy is no missing dependency.
-    pub async fn check(&self, limit: Duration) -> Result<(), DatabaseError> {
-        match tokio::time::timeout(limit, self.pool.connector.probe()).await {
-            Ok(result) => result,
-            Err(_) => Err(DatabaseError::ConnectTimeout { after: limit }),
-        }
+    /// What `look` sees on a new connection; whether the database answers within `limit` at all. It does not
+    /// touch the pool: a pool that is busy is no missing dependency.
+    pub async fn check<T>(
+        &self,
+        limit: Duration,
+        look: impl AsyncFnOnce(&mut PgConnection) -> T,
+    ) -> Result<T, DatabaseError> {
+        tokio::time::timeout(limit, self.pool.connector.probe(look))
+            .await
+            .unwrap_or(Err(DatabaseError::ConnectTimeout { after: limit }))
     }
 
     pub fn status(&self) -> Status {

@@ -63,6 +63,7 @@ codes! {
     LikesContended => "likes_contended", SERVICE_UNAVAILABLE, "Too many changed the likes of this post at once", SOON;
 
     // The service's own state.
+    NotReady => "not_ready", SERVICE_UNAVAILABLE, "The service is not ready for work", SOON;
     Overloaded => "overloaded", SERVICE_UNAVAILABLE, "The service has as much work as it takes on", SOON;
     PoolExhausted => "pool_exhausted", SERVICE_UNAVAILABLE, "All database connections are in use", SOON;
     DatabaseUnavailable => "database_unavailable", SERVICE_UNAVAILABLE, "The database cannot be reached", SOON;

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("admin", 5, &["app"]),
     ("app", 5, &["config"]),
     ("config", 5, &[]),
-    ("system", 5, &[]),
+    ("system", 5, &["migrate"]),
     ("migrate", 5, &[]),
     ("seed", 5, &[]),
     ("member", 4, &[]),

@@ -124,3 +124,43 @@ async fn a_service_that_lost_its_database_connections_serves_again() {
     assert_eq!(app.get(&format!("/members/{member}")).await.status, 200);
     assert_eq!(app.get("/readyz").await.status, 200);
 }
+
+#[tokio::test]
+async fn the_service_is_not_ready_for_a_database_that_lacks_migrations_until_they_are_applied() {
+    let app = TestApp::not_ready(&[]).await;
+    let mut connection = app.connect().await;
+    // As a build without the last migration has left it.
+    let latest =
+        "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    sqlx::query(latest).execute(&mut connection).await.unwrap();
+    let answer = app.get("/readyz").await;
+    assert_eq!(answer.body["missing"][0]["dependency"], "database schema");
+    assert!(answer.text.contains("1 of the migrations"), "{answer:?}");
+    answer.assert_problem(503, "not_ready");
+
+    sqlx::query("DROP TABLE _sqlx_migrations")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let answer = app.get("/readyz").await;
+    answer.assert_problem(503, "not_ready");
+    assert!(
+        answer.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("target-service migrate"),
+        "{answer:?}"
+    );
+
+    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    target_service::migrate::migrate(&mut connection)
+        .await
+        .unwrap();
+    until("the service is ready", async || {
+        app.get("/readyz").await.status == 200
+    })
+    .await;
+}

@@ -6,6 +6,7 @@ mod support;
 
 mod admin;
 mod calendar;
+mod check;
 mod deadline;
 mod hold;
 mod http;

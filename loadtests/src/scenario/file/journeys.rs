@@ -1,10 +1,11 @@
 //! `[[journeys]]`: what one arrival does at any HTTP service, without Rust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::scenario::document::{Node, Value};
 use crate::scenario::names;
 use crate::scenario::reader::Section;
+use crate::scenario::template::{TAKEN, Template};
 use crate::scenario::trial::{Expectation, Extract, JourneyDefinition, StepDefinition};
 use crate::scenario::values::{FromNode, Name};
 
@@ -29,7 +30,9 @@ fn read_journey(mut section: Section<'_>) -> Option<JourneyDefinition> {
     if sections.is_empty() {
         section.missing("steps", "[{ method = \"GET\", path = \"/\" }]");
     }
-    let steps: Vec<_> = sections.into_iter().map(read_step).collect();
+    let mut known = BTreeSet::new();
+    let steps = sections.into_iter().map(|step| read_step(step, &mut known));
+    let steps: Vec<_> = steps.collect();
     section.close();
     Some(JourneyDefinition {
         name: name?.0,
@@ -37,7 +40,15 @@ fn read_journey(mut section: Section<'_>) -> Option<JourneyDefinition> {
     })
 }
 
-fn read_step(mut section: Section<'_>) -> Option<StepDefinition> {
+/// `known`: the variables that the steps before have extracted; this one's are added.
+fn read_step(mut section: Section<'_>, known: &mut BTreeSet<String>) -> Option<StepDefinition> {
+    for key in ["path", "headers", "body"] {
+        if let Some(node) = section.node(key) {
+            check_templates(&section, key, node, known);
+        }
+    }
+    let extracted = section.entries("extract").iter();
+    known.extend(extracted.map(|entry| entry.key.clone()));
     let method = section
         .optional::<Method>("method")
         .map_or("GET", |method| method.0);
@@ -66,6 +77,32 @@ fn read_step(mut section: Section<'_>) -> Option<StepDefinition> {
         expect,
         extract,
     })
+}
+
+/// Every text in it, however deep, at its own place.
+fn check_templates(section: &Section<'_>, key: &str, node: &Node, known: &BTreeSet<String>) {
+    let check = |node: &Node| check_templates(section, key, node, known);
+    match &node.value {
+        Value::Text(text) => {
+            if let Err(complaint) = Template::parse(text, known) {
+                section.complain(key, node, &complaint);
+            }
+        }
+        Value::Array(nodes) => nodes.iter().for_each(check),
+        Value::Table(table) => {
+            for entry in &table.entries {
+                // Names of headers are no texts of the journey's.
+                if key == "body"
+                    && let Err(complaint) = Template::parse(&entry.key, known)
+                {
+                    let message = format!("the key \"{}\" {complaint}", entry.key);
+                    section.problems().report(&entry.key_at, message);
+                }
+                check(&entry.node);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Header names in lower case, with their values.
@@ -107,6 +144,13 @@ fn read_extracts(section: &mut Section<'_>) -> BTreeMap<String, Extract> {
             let message = format!("the variable \"{}\" has a name that {complaint}", entry.key);
             section.problems().report(&entry.key_at, message);
         }
+        if TAKEN.contains(&entry.key.as_str()) {
+            let message = format!(
+                "{{{{{}}}}} has a meaning of its own: choose another name",
+                entry.key
+            );
+            section.problems().report(&entry.key_at, message);
+        }
         match Extract::from_node(&entry.node) {
             Ok(extract) => {
                 extracts.insert(entry.key.clone(), extract);
@@ -140,12 +184,19 @@ impl FromNode for Path {
                 "is \"{path}\": it must begin with \"/\"; the host is [target] base_url"
             ));
         }
-        if path.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if outside_braces(&path).any(|c| c.is_whitespace() || c.is_control()) {
             return Err("holds a space or control character: encode it, such as %20".to_owned());
         }
-        check_braces(&path)?;
         Ok(Self(path))
     }
+}
+
+/// What is sent as it is written.
+fn outside_braces(text: &str) -> impl Iterator<Item = char> {
+    text.split("{{").enumerate().flat_map(|(index, part)| {
+        let filled_in = part.find("}}").filter(|_| index > 0);
+        part[filled_in.map_or(0, |end| end + 2)..].chars()
+    })
 }
 
 struct HeaderText(String);
@@ -157,7 +208,6 @@ impl FromNode for HeaderText {
             .ok_or_else(|| format!("must be a text, not {}", node.kind()))?;
         http::HeaderValue::from_str(text)
             .map_err(|_| "holds characters that a header cannot carry".to_owned())?;
-        check_braces(text)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -180,26 +230,8 @@ impl FromNode for Body {
                 ));
             }
         };
-        if !json {
-            check_braces(&text)?;
-        }
         Ok(Self { text, json })
     }
-}
-
-/// Every `{{` must be closed: an open one is a misspelt variable.
-fn check_braces(text: &str) -> Result<(), String> {
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once("{{") {
-        let (variable, after) = after
-            .split_once("}}")
-            .ok_or_else(|| "has a \"{{\" without its \"}}\"".to_owned())?;
-        if variable.trim().is_empty() {
-            return Err("has a variable without a name: write {{id}}".to_owned());
-        }
-        rest = after;
-    }
-    Ok(())
 }
 
 struct Statuses(Vec<u16>);
@@ -234,7 +266,10 @@ impl FromNode for Extract {
             Value::Text(text) => pointer(text),
             Value::Table(table) => match table.entries.as_slice() {
                 [entry] if entry.key == "header" => {
-                    String::from_node(&entry.node).map(Self::Header)
+                    let name = String::from_node(&entry.node)?;
+                    http::HeaderName::from_bytes(name.as_bytes())
+                        .map_err(|_| format!("is \"{name}\", which is not the name of a header"))?;
+                    Ok(Self::Header(name))
                 }
                 [entry] if entry.key == "json" => pointer(&String::from_node(&entry.node)?),
                 _ => Err(format!("is unknown: {FORM}")),

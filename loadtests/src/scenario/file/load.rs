@@ -71,6 +71,12 @@ pub(crate) fn read(
     let (attempt_timeout, deadline) = read_timeouts(&mut section, retry.max > 0);
     let journeys = read_journeys(&mut section, definitions, built_in, own_service);
     let headers = journeys::read_headers(&mut section);
+    for entry in section.entries("headers") {
+        if entry.node.text().is_some_and(|text| text.contains("{{")) {
+            let complaint = "holds \"{{\", which is filled in only in the headers of a step";
+            section.complain(&entry.key, &entry.node, complaint);
+        }
+    }
     section.close();
     Load {
         model,

@@ -173,6 +173,10 @@ fn loads_do_not_contradict_themselves() {
           carry",
         ),
         (
+            "[load]\nheaders = { a = \"{{seq}}\" }\n",
+            "x.toml:11:17: \"a\" in [load] holds \"{{\", which is filled in only in the headers of a step",
+        ),
+        (
             "[slo]\n",
             "x.toml:10:1: [slo] is empty: it takes p99 = \"500ms\", success = 0.99, or both",
         ),
@@ -220,6 +224,29 @@ fn journeys_are_requests_that_can_be_sent() {
         (
             "{ path = \"/{{}}\" }",
             "x.toml:12:19: \"path\" in a step has a variable without a name: write {{id}}",
+        ),
+        (
+            "{ path = \"/{{id}}\", extract = { id = \"/id\" } }",
+            "x.toml:12:19: \"path\" in a step has {{id}}, which no earlier step extracts; it is one of seq, uuid, \
+             random(LOW, HIGH)",
+        ),
+        (
+            "{ path = \"/\", extract = { id = \"/id\" } },\n{ path = \"/{{id}}/{{random(1, 3)}}\",\n\
+             body = { a = [\n\"{{di}}\"] } }",
+            "x.toml:15:1: \"body\" in a step has {{di}}, which no earlier step extracts; did you mean \"id\"?",
+        ),
+        (
+            "{ path = \"/\", headers = { a = \"{{random(3, 1)}}\" } }",
+            "x.toml:12:40: \"headers\" in a step has {{random(3, 1)}}: write {{random(LOW, HIGH)}} with whole \
+             numbers, the lower one first",
+        ),
+        (
+            "{ path = \"/\", extract = { uuid = \"/id\" } }",
+            "x.toml:12:36: {{uuid}} has a meaning of its own: choose another name",
+        ),
+        (
+            "{ path = \"/\", extract = { id = { header = \"a b\" } } }",
+            "x.toml:12:41: \"id\" in a step is \"a b\", which is not the name of a header",
         ),
         (
             "{ path = \"/\", method = \"get\" }",

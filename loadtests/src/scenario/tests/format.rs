@@ -278,7 +278,7 @@ base_url = "http://127.0.0.1:9999/"
 [[journeys]]
 name = "shop"
 [[journeys.steps]]
-path = "/items?page={{{{page}}}}"
+path = "/items?page={{{{random(1, 9)}}}}"
 expect = {{ status = 200, body_contains = "items" }}
 extract = {{ id = "/items/0/id", etag = {{ header = "etag" }} }}
 [[journeys.steps]]
@@ -308,7 +308,7 @@ expect = {{ status = [200, 201] }}
     let [look, buy] = arm.load.definitions[0].steps.as_slice() else {
         panic!("two steps")
     };
-    assert_eq!(look.name, "GET /items?page={{page}}");
+    assert_eq!(look.name, "GET /items?page={{random(1, 9)}}");
     assert_eq!(
         look.expect,
         Expectation {

@@ -1,0 +1,65 @@
+//! Asks the service whether it would take a configuration, without starting it.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Deserialize;
+use toml::Table;
+
+use super::error::EnvironmentError;
+use super::programs::Programs;
+use super::service::with_addresses;
+
+/// The status of a refused configuration.
+const REFUSED: i32 = 2;
+/// Never connected to.
+const NO_DATABASE: &str = "postgres://nobody@127.0.0.1:1/none";
+
+/// Why the service does not take a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Refusal {
+    /// `db.pool.max_size`; `None` when it is not about a key of the configuration.
+    pub key: Option<String>,
+    pub reason: String,
+}
+
+/// `None`: it takes the configuration, with the addresses that a lab adds.
+pub fn refusal(programs: &Programs, config: &Table) -> Result<Option<Refusal>, EnvironmentError> {
+    let program = programs.target_service()?;
+    let failed = |source| EnvironmentError::File {
+        what: "writing",
+        path: std::env::temp_dir(),
+        source,
+    };
+    let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
+    let config = with_addresses(config, NO_DATABASE, 0, 0);
+    file.write_all(config.to_string().as_bytes())
+        .map_err(failed)?;
+    ask(&program, file.path())
+}
+
+fn ask(program: &Path, config: &Path) -> Result<Option<Refusal>, EnvironmentError> {
+    let output = Command::new(program)
+        .args(["check", "--json", "--config"])
+        .arg(config)
+        .output()
+        .map_err(|source| EnvironmentError::Spawn {
+            program: program.display().to_string(),
+            source,
+        })?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    // Another status, or something else in its place, is no answer to the question.
+    match serde_json::from_slice(&output.stdout) {
+        Ok(refusal) if output.status.code() == Some(REFUSED) => Ok(Some(refusal)),
+        _ => Err(EnvironmentError::Failed {
+            program: program.display().to_string(),
+            status: output.status.to_string(),
+            output: String::from_utf8_lossy(&output.stderr)
+                .trim_end()
+                .to_owned(),
+        }),
+    }
+}
