@@ -70,7 +70,6 @@ fn configuration(
     configuration.no_print_metrics = true;
     // Goose's own metrics cost a message per request; only its dashboard reads them.
     configuration.no_metrics = live.is_none();
-    configuration.no_reset_metrics = live.is_some();
     configuration.dashboard = live.is_some();
     configuration.dashboard_port = live;
     Ok(configuration)

@@ -87,10 +87,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     users.end();
 
     let collected = collector.finish().ok_or(EngineError::Collector)?;
-    let folded = collected.fold.finish(
-        &run.context.steps,
-        covered,
-    );
+    let folded = collected.fold.finish(&run.context.steps, covered);
     generator.waited_for_user = folded.waited;
     generator.note_late_starts(&folded);
     generator.exhausted.extend(

@@ -230,6 +230,11 @@ fn samples_hold_one_line_per_arrival() {
         "a heading and a line each: {}",
         ended.all()
     );
+    assert!(
+        !ended.stdout.contains("launched"),
+        "goose speaks in between: {}",
+        ended.all()
+    );
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Inventory {
     pub(super) fn clear(&mut self) {
         self.stop_processes();
         if let Some((directory, is_to_be_removed)) = &self.directory {
-            kill_marked(directory);
+            kill_strays(directory);
             remove_shared_memory(directory, DEPTH_OF_PID_FILES);
             if *is_to_be_removed {
                 remove(directory);
@@ -123,9 +123,11 @@ fn wait_for_end(pids: &mut BTreeSet<i32>, limit: Duration) -> bool {
     }
 }
 
-/// Kills what carries the run's mark and was never entered. Only Linux shows a process's
-/// environment to others.
-fn kill_marked(directory: &Path) {
+/// Kills what belongs to the run and was never entered, or whose parent is gone: it carries the
+/// run's mark, or works in the run's data directory (PostgreSQL's processes write their titles over
+/// the mark, and those that are paused outlive their server). Somebody's shell that looks at the
+/// logs is neither. Only Linux shows this of other processes.
+fn kill_strays(directory: &Path) {
     let mark = format!("{}={}", super::RUN_MARK, directory.display());
     let is_marked = |pid: i32| {
         fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
@@ -134,20 +136,26 @@ fn kill_marked(directory: &Path) {
                 .any(|item| item == mark.as_bytes())
         })
     };
-    // Again until nothing is left: a marked process may be starting others.
+    let works_there = |pid: i32| {
+        fs::read_link(format!("/proc/{pid}/cwd"))
+            .is_ok_and(|folder| folder.starts_with(directory) && folder.join("PG_VERSION").exists())
+    };
+    let is_keeper = |pid: i32| u32::try_from(pid) == Ok(std::process::id());
+    // Again until nothing is left: such a process may be starting others.
     for _ in 0..100 {
-        let mut marked: BTreeSet<i32> = process_table::snapshot()
+        let mut strays: BTreeSet<i32> = process_table::snapshot()
             .iter()
-            .filter(|entry| !entry.zombie && is_marked(entry.pid))
+            .filter(|entry| !entry.zombie && !is_keeper(entry.pid))
             .map(|entry| entry.pid)
+            .filter(|&pid| is_marked(pid) || works_there(pid))
             .collect();
-        if marked.is_empty() {
+        if strays.is_empty() {
             return;
         }
-        for &pid in &marked {
+        for &pid in &strays {
             signal(pid, Signal::SIGKILL);
         }
-        wait_for_end(&mut marked, GRACE);
+        wait_for_end(&mut strays, GRACE);
     }
 }
 
@@ -197,6 +205,33 @@ mod tests {
             "4242\n/data\n1700000000\n20001\n/run\n127.0.0.1\n  1234567     98304\nready   \n";
         assert_eq!(shared_memory_id(file), Some("98304"));
         assert_eq!(shared_memory_id("4242\n/data\n"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_works_on_the_runs_data_ends_with_it_even_when_paused_and_a_readers_shell_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("PG_VERSION"), "15").unwrap();
+        let sleep_in = |folder: &Path| {
+            let mut sleep = Command::new("sleep");
+            sleep.arg("60").current_dir(folder).spawn().unwrap()
+        };
+        let (mut backend, mut shell) = (sleep_in(&data), sleep_in(directory.path()));
+        let pid = |child: &std::process::Child| i32::try_from(child.id()).unwrap();
+        signal(pid(&backend), Signal::SIGSTOP);
+        let mut inventory = Inventory::default();
+        inventory.apply(Order::Directory {
+            path: directory.path().to_owned(),
+            remove: false,
+        });
+        inventory.clear();
+        assert!(!process_table::is_alive(pid(&backend)));
+        assert!(process_table::is_alive(pid(&shell)));
+        shell.kill().unwrap();
+        shell.wait().unwrap();
+        backend.wait().unwrap();
     }
 
     #[test]
