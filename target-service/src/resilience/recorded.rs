@@ -1,0 +1,25 @@
+//! Reads in a test what a part tells about itself.
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+pub(super) struct Shown(PrometheusHandle);
+
+/// Makes a part, whose metrics can then be read.
+pub(super) fn recorded<T>(make: impl FnOnce() -> T) -> (T, Shown) {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let shown = Shown(recorder.handle());
+    (metrics::with_local_recorder(&recorder, make), shown)
+}
+
+impl Shown {
+    /// Of a series, named as in Prometheus: `name{label="value"}`.
+    pub(super) fn value(&self, series: &str) -> f64 {
+        let text = self.0.render();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series} in\n{text}"))
+            .parse()
+            .unwrap()
+    }
+}
