@@ -12,14 +12,22 @@ pub(super) fn recorded<T>(make: impl FnOnce() -> T) -> (T, Shown) {
 }
 
 impl Shown {
-    /// Of a series, named as in Prometheus: `name{label="value"}`.
-    pub(super) fn value(&self, series: &str) -> f64 {
+    /// Of a series whose values are whole numbers, named as in Prometheus: `name{label="value"}`.
+    pub(super) fn value(&self, series: &str) -> i64 {
         let text = self.0.render();
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {series} in\n{text}"))
+        let value: f64 = line
+            .unwrap_or_else(|| {
+                panic!(
+                    "no {series} in
+{text}"
+                )
+            })
             .parse()
-            .unwrap()
+            .unwrap();
+        assert!(value.fract().abs() < 1e-9, "{series} {value}");
+        value as i64
     }
 }

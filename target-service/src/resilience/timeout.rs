@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(result, Err(TimedOut { bound, after }));
             assert_eq!(began.elapsed(), after);
             let name = format!("target_timeouts_total{{name=\"gateway\",bound=\"{bound}\"}}");
-            assert_eq!(shown.value(&name), 1.0);
+            assert_eq!(shown.value(&name), 1);
         }
     }
 

@@ -26,22 +26,16 @@ async fn one_more_than_the_places_waits_and_one_more_than_the_room_is_refused() 
     let waits = bulkhead.enter(None);
     let (waited, refused) = tokio::join!(waits, async {
         let refused = bulkhead.enter(None).await;
-        assert_eq!(shown.value("target_bulkhead_in_use{name=\"gateway\"}"), 1.0);
-        assert_eq!(
-            shown.value("target_bulkhead_waiting{name=\"gateway\"}"),
-            1.0
-        );
+        assert_eq!(shown.value("target_bulkhead_in_use{name=\"gateway\"}"), 1);
+        assert_eq!(shown.value("target_bulkhead_waiting{name=\"gateway\"}"), 1);
         drop(place);
         refused
     });
     assert!(waited.is_ok());
     assert_eq!(refused.unwrap_err(), BulkheadError::Full);
-    assert_eq!(
-        shown.value("target_bulkhead_waiting{name=\"gateway\"}"),
-        0.0
-    );
+    assert_eq!(shown.value("target_bulkhead_waiting{name=\"gateway\"}"), 0);
     let refusals = "target_bulkhead_rejections_total{name=\"gateway\",reason=\"full\"}";
-    assert_eq!(shown.value(refusals), 1.0);
+    assert_eq!(shown.value(refusals), 1);
 }
 
 #[tokio::test(start_paused = true)]

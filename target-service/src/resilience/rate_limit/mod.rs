@@ -168,7 +168,7 @@ impl RateLimit {
                 }
             }
             _ => {
-                let retry_after = wait.map(|wait| wait - max_wait);
+                let retry_after = wait.map(|wait| wait.saturating_sub(max_wait));
                 return Err(RateLimitError::TooMany { retry_after });
             }
         }

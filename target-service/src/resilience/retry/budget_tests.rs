@@ -33,11 +33,11 @@ async fn ten_successes_pay_for_two_retries() {
     }
     assert_eq!(
         shown.value("target_retry_budget_tokens{name=\"gateway\"}"),
-        2.0
+        2
     );
     assert_eq!(drain(&budget), 2);
     let refused = shown.value("target_retry_budget_exhausted_total{name=\"gateway\"}");
-    assert_eq!(refused, 2.0);
+    assert_eq!(refused, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,6 +46,7 @@ pub enum Repeat {
 /// answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Conditions {
     /// Default true.
     pub connect: bool,
