@@ -5,7 +5,7 @@
 //!
 //! Why not `governor`: its waiters are not in a row and wait without a bound, its rate is fixed when it is
 //! made, and it has a clock of its own, which tests on paused time cannot move. What is left of it would be
-//! the arithmetic of [`super::bucket`]. `tower::limit::rate` counts in fixed windows, so that twice the rate
+//! the arithmetic of a bucket. `tower::limit::rate` counts in fixed windows, so that twice the rate
 //! passes around the edge of one.
 //!
 //! Invariant: over any stretch at most `burst` + rate x time calls pass, in the order of asking; who leaves
