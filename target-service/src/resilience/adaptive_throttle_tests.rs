@@ -1,3 +1,5 @@
+//! The formula, what counts in it, and what it does to an overloaded dependency.
+
 use tokio::time::advance;
 
 use super::super::recorded::recorded;

@@ -1,3 +1,5 @@
+//! Bounds, order, leaving and resizing of a bulkhead.
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

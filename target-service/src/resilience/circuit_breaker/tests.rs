@@ -1,3 +1,5 @@
+//! When a breaker opens, tries and closes, and who passes at the half-open moment.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;

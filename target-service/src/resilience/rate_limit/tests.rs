@@ -1,3 +1,5 @@
+//! The pace, the row and its bounds.
+
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;

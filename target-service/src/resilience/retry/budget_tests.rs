@@ -1,3 +1,5 @@
+//! What a budget gets, pays and forgets.
+
 use proptest::prelude::*;
 use tokio::time::advance;
 

@@ -1,3 +1,5 @@
+//! When another attempt is made, when not, and what it costs.
+
 use std::cell::Cell;
 
 use super::*;
