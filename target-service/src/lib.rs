@@ -7,10 +7,12 @@
 //! | 4 domains | [`member`], [`post`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
 //! | 2 backing | [`database`] | 1, 0 |
+//! | 1 | [`resilience`] | 0 |
 //! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`ids`], [`knobs`], [`page`], [`route_class`], [`strategy`], [`telemetry`] | each other |
 //!
-//! Layer 1 is for resilience techniques that need no backing service. SQL stands in `store.rs` of a domain,
-//! in `database/`, in the migrations and the seeding, and nowhere else. `tests/it/layering.rs` holds all this.
+//! Layer 1 holds the resilience techniques that need no backing service. SQL stands in `store.rs` of a
+//! domain, in `database/`, in the migrations and the seeding, and nowhere else. `tests/it/layering.rs` holds
+//! all this.
 
 pub mod admin;
 pub mod app;
@@ -27,6 +29,7 @@ pub mod member;
 pub mod migrate;
 pub mod page;
 pub mod post;
+pub mod resilience;
 pub mod route_class;
 pub mod router;
 pub mod seed;

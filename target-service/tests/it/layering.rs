@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("post", 4, &[]),
     ("http", 3, &[]),
     ("database", 2, &[]),
+    ("resilience", 1, &[]),
     ("telemetry", 0, &[]),
     ("context", 0, &["ids", "knobs", "route_class"]),
     ("knobs", 0, &["duration", "route_class", "strategy"]),
@@ -202,6 +203,10 @@ fn planted_violations_are_found() {
             "use crate::{ids::PostId, member::{self, Member}};",
         ),
         ("clock.rs", "use crate::{\n    page,\n};"),
+        (
+            "resilience/bulkhead/mod.rs",
+            "use crate::database::Database;",
+        ),
         ("app.rs", "use crate::router;"),
         ("member/mod.rs", "sqlx::query(\"SELECT 1\")"),
         ("http/error.rs", "sqlx::raw_sql(\"SELECT 1\")"),
