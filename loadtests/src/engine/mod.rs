@@ -5,6 +5,7 @@
 //! together. Users have a runtime of their own; one that does not come to rest is left behind.
 
 mod carry;
+mod dashboard;
 mod error;
 mod limits;
 mod measurements;

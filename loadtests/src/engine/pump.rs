@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout_at};
 use crate::journey::{self, Assignment};
 
 use super::carry::{Alarm, alarm, carry};
+use super::dashboard::Dashboard;
 use super::trial_run::TrialRun;
 
 /// After a failure a user of a closed model waits this long: a target that refuses at once would
@@ -27,7 +28,7 @@ const CLOSED_PAUSE: Duration = Duration::from_millis(1);
 pub(super) fn attack(
     run: &Arc<TrialRun>,
     base_url: &str,
-    live: Option<u16>,
+    dashboard: Option<&Dashboard>,
 ) -> Result<GooseAttack, Box<GooseError>> {
     silence();
     let numbers = Arc::new(AtomicUsize::new(0));
@@ -49,7 +50,7 @@ pub(super) fn attack(
     });
     let scenario =
         Scenario::new("squall").register_transaction(Transaction::new(pump).set_name("pump"));
-    let attack = GooseAttack::initialize_with_config(configuration(base_url, users, live)?)?
+    let attack = GooseAttack::initialize_with_config(configuration(base_url, users, dashboard)?)?
         // The pump's requests do not go through goose's client; one is enough for all users.
         .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())?
         .register_scenario(scenario);
@@ -59,7 +60,7 @@ pub(super) fn attack(
 fn configuration(
     base_url: &str,
     users: usize,
-    live: Option<u16>,
+    dashboard: Option<&Dashboard>,
 ) -> Result<GooseConfiguration, Box<GooseError>> {
     let mut configuration = GooseConfiguration::parse_args_default::<&str>(&[])?;
     configuration.host = Some(base_url.to_owned());
@@ -68,10 +69,11 @@ fn configuration(
     configuration.quiet = 2;
     configuration.no_telnet = true;
     configuration.no_print_metrics = true;
-    // Goose's own metrics cost a message per request; only its dashboard reads them.
-    configuration.no_metrics = live.is_none();
-    configuration.dashboard = live.is_some();
-    configuration.dashboard_port = live;
+    // Goose's own metrics cost a message per request, and only its dashboard reads them.
+    match dashboard {
+        Some(dashboard) => dashboard.configure(&mut configuration),
+        None => configuration.no_metrics = true,
+    }
     Ok(configuration)
 }
 

@@ -14,6 +14,7 @@ use crate::journey::{Prepared, RunContext};
 use crate::measure::{Collector, FoldPlan, LoadFold, Outcome, SampleBuffers, SampleLabels};
 use crate::scenario::{LoadModel, LoadSpec, Trial};
 
+use super::dashboard::Dashboard;
 use super::measurements::{GeneratorFacts, LoadMeasurements};
 use super::schedule::Schedule;
 use super::trial_run::{TrialRun, UserPlan};
@@ -232,7 +233,8 @@ impl Users {
             .on_thread_start(precedence::take)
             .enable_all()
             .build()?;
-        let attack = pump::attack(run, base_url, live)
+        let dashboard = live.map(Dashboard::on).transpose()?;
+        let attack = pump::attack(run, base_url, dashboard.as_ref())
             .map_err(|error| EngineError::Goose(format!("{error:?}")))?;
         let leave = CancellationToken::new();
         let told = leave.clone();
@@ -243,6 +245,7 @@ impl Users {
                 let problem = host(&runtime, attack, &told);
                 // Users of which a journey blocks its thread are left behind.
                 runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
+                drop(dashboard);
                 if let Some(problem) = problem {
                     // Nobody may be listening any more.
                     let _ = sender.send(problem);

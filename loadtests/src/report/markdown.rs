@@ -20,7 +20,7 @@ pub fn report(page: &Page, charts: &Charts) -> String {
     if !page.hypothesis.is_empty() {
         line(
             &mut text,
-            format_args!("## Hypothesis\n\n{}\n", plain(&page.hypothesis)),
+            format_args!("## Hypothesis\n\n{}\n", hypothesis(page)),
         );
     }
     line(&mut text, format_args!("## What was measured\n"));
@@ -85,7 +85,7 @@ pub fn evidence(
     if !page.hypothesis.is_empty() {
         line(
             &mut text,
-            format_args!("*Hypothesis:* {}\n", plain(&page.hypothesis)),
+            format_args!("*Hypothesis:* {}\n", hypothesis(&page)),
         );
     }
     verdict(&mut text, &page);
@@ -205,6 +205,11 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = text.write_fmt(content);
     text.push('\n');
+}
+
+fn hypothesis(page: &Page) -> String {
+    let paragraphs: Vec<String> = page.hypothesis.iter().map(|text| plain(text)).collect();
+    paragraphs.join("\n\n")
 }
 
 /// Text that must not act as markup, on one line.

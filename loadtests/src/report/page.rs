@@ -19,7 +19,8 @@ pub struct Page {
     pub summary: String,
     /// What must not be overlooked, gravest first.
     pub warnings: Vec<Warning>,
-    pub hypothesis: String,
+    /// Its paragraphs, each on one line.
+    pub hypothesis: Vec<String>,
     pub shows: Vec<String>,
     pub claims: Vec<Rule>,
     pub thresholds: Vec<Rule>,
@@ -88,7 +89,7 @@ impl Page {
             verdict_word: verdict_word(document),
             summary: summary(document, &claims, &thresholds),
             warnings: warnings(document),
-            hypothesis: document.hypothesis.clone(),
+            hypothesis: paragraphs(&document.hypothesis),
             shows: document.shows.clone(),
             claims,
             thresholds,
@@ -374,4 +375,16 @@ fn again(document: &RecordDocument) -> String {
         "./squall run {} --seed {}{quick}",
         document.scenario, document.seed
     )
+}
+/// As scenario files write them: apart by empty lines, wrapped anywhere.
+fn paragraphs(text: &str) -> Vec<String> {
+    text.split("\n\n")
+        .map(|paragraph| {
+            paragraph
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! Goose's live dashboard shows a load while it runs, with our times.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,6 +62,10 @@ fn the_live_dashboard_counts_from_the_intended_time() {
     assert!(
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(),
         "the dashboard outlives its load"
+    );
+    assert!(
+        !Path::new("goose-runs").exists(),
+        "goose leaves its folders behind"
     );
 }
 
