@@ -5,7 +5,7 @@
 //! The server is a process of its own with one thread. With `--oha` each run is followed by one of
 //! oha (which must be on PATH) at the same rate, with its latency correction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use squall::Journeys;
 use squall::engine::{EngineInput, LoadMeasurements, Progress};
+use squall::judge;
 use squall::scenario::{
     Arrivals, Backoff, EnvironmentSpec, Expectation, Jitter, JourneyDefinition, LoadModel,
     LoadSpec, Phase, Rate, RetryPolicy, StepDefinition, Trial, WeightedJourney,
@@ -47,7 +48,8 @@ fn main() {
     println!("{COLUMNS}");
     for rate in &options.rates {
         for _ in 0..options.runs {
-            show(*rate, &run(*rate, &options, &base_url));
+            let trial = trial(*rate, &options, &base_url);
+            show(*rate, &trial, &run(&trial, &base_url));
             if options.oha {
                 run_oha(*rate, &options, &base_url);
             }
@@ -80,10 +82,9 @@ impl Options {
     }
 }
 
-fn run(rate: f64, options: &Options, base_url: &str) -> LoadMeasurements {
-    let trial = trial(rate, options, base_url);
+fn run(trial: &Trial, base_url: &str) -> LoadMeasurements {
     squall::engine::run(EngineInput {
-        trial: &trial,
+        trial,
         base_url,
         journeys: &Journeys::new(),
         stop: tokio_util::sync::CancellationToken::new(),
@@ -158,7 +159,7 @@ fn trial(rate: f64, options: &Options, base_url: &str) -> Trial {
     }
 }
 
-fn show(rate: f64, measured: &LoadMeasurements) {
+fn show(rate: f64, trial: &Trial, measured: &LoadMeasurements) {
     let steady = &measured.phases[1];
     let ms = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
     let offered: u64 = measured
@@ -179,14 +180,15 @@ fn show(rate: f64, measured: &LoadMeasurements) {
         ms(steady.response_ms.p99),
         offered as f64 / measured.generator.cpu_seconds,
     );
-    for reason in &measured.generator.exhausted {
-        println!("          INVALID: ran out of {reason}");
-    }
-    if measured.generator.waited_for_user > 0 {
-        println!(
-            "          INVALID: {} arrivals had to wait for a user",
-            measured.generator.waited_for_user
-        );
+    let account = measured.generator.account();
+    let validity = judge::assess(
+        &trial.load.model,
+        &measured.phases,
+        &account,
+        &BTreeSet::new(),
+    );
+    for reason in validity.reasons {
+        println!("          INVALID: {reason}");
     }
 }
 

@@ -238,9 +238,8 @@ impl<'a> Lab<'a> {
             second.server = server::of_second(&readings, second.second);
         }
         let account = GeneratorAccount {
-            waited_for_user: load.generator.waited_for_user,
-            exhausted: load.generator.exhausted,
             incomplete,
+            ..load.generator.account()
         };
         let needed = self.judge.needed_server_figures(&trial.arm);
         let validity = judge::assess(&trial.load.model, &phases, &account, &needed);

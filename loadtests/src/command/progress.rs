@@ -220,6 +220,9 @@ fn mark(holds: Option<bool>) -> &'static str {
 fn verdict_in_words(document: &RecordDocument) -> &'static str {
     match document.verdict {
         Verdict::Pass if document.quick => "the smoke run worked; claims were not judged",
+        Verdict::Pass if document.claims.is_empty() && document.thresholds.is_empty() => {
+            "PASS: the load was carried; nothing was claimed about it"
+        }
         Verdict::Pass => "PASS: everything that was claimed held",
         Verdict::Fail => "FAIL: a claim or threshold did not hold",
         Verdict::Inconclusive => "INCONCLUSIVE: the data do not decide",

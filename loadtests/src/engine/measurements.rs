@@ -1,8 +1,10 @@
 //! What a load leaves behind.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::measure::FoldedLoad;
+use crate::judge::GeneratorAccount;
+use crate::measure::Lateness;
 use crate::record::{PhaseHistograms, PhaseRecord, SecondRecord};
 
 /// The client's side of a trial.
@@ -25,10 +27,12 @@ pub struct LoadMeasurements {
 pub struct GeneratorFacts {
     /// Arrivals that found no idle user when they were released.
     pub waited_for_user: u64,
-    /// Resources that it ran out of, in words, processor time among them; each makes the trial invalid.
+    /// Resources that it ran out of, in words; each makes the trial invalid.
     pub exhausted: Vec<String>,
     /// By phase: within this time 99 of 100 arrivals that found an idle user were taken up by it.
     pub start_lag_p99_ms: Vec<Option<f64>>,
+    /// The same over all judged phases together.
+    pub lateness: Lateness,
     /// CPU seconds of this process while the load ran.
     pub cpu_seconds: f64,
     /// Retries that the retry budget did not pay for.
@@ -39,22 +43,16 @@ pub struct GeneratorFacts {
     pub samples_error: Option<String>,
 }
 
-/// The latest that 99 of 100 arrivals may be taken up by users that were idle.
-const START_LAG_P99_MS: f64 = 5.0;
-
 impl GeneratorFacts {
-    /// Users that are not run in time are as bad as tickets that are not released in time: what they
-    /// add to response times is not the service's.
-    pub(super) fn note_late_starts(&mut self, folded: &FoldedLoad) {
-        self.start_lag_p99_ms.clone_from(&folded.start_lag_p99_ms);
-        for (phase, lag) in folded.phases.iter().zip(&folded.start_lag_p99_ms) {
-            if let Some(lag) = lag.filter(|lag| *lag > START_LAG_P99_MS) {
-                let words = format!(
-                    "processor time: arrivals of {} were begun late, p99 {lag:.1} ms, more than {START_LAG_P99_MS} ms",
-                    phase.name
-                );
-                self.exhausted.push(words);
-            }
+    /// What the judge asks; which scrapes were missed is known elsewhere.
+    pub fn account(&self) -> GeneratorAccount {
+        GeneratorAccount {
+            waited_for_user: self.waited_for_user,
+            release_lag_p99_ms: self.lateness.release_p99_ms,
+            start_lag_p99_ms: self.lateness.start_p99_ms,
+            phase_start_lag_p99_ms: self.start_lag_p99_ms.clone(),
+            exhausted: self.exhausted.clone(),
+            incomplete: BTreeMap::new(),
         }
     }
 }

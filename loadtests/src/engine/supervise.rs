@@ -90,7 +90,8 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     let collected = collector.finish().ok_or(EngineError::Collector)?;
     let folded = collected.fold.finish(&run.context.steps, covered);
     generator.waited_for_user = folded.waited;
-    generator.note_late_starts(&folded);
+    generator.start_lag_p99_ms = folded.start_lag_p99_ms;
+    generator.lateness = folded.lateness;
     generator.exhausted.extend(
         run.context
             .exhausted()

@@ -9,14 +9,23 @@ use crate::record::figures::Unit;
 use crate::record::{PhaseRecord, Validity};
 use crate::scenario::LoadModel;
 
-/// The latest that 99 of 100 arrivals may be released.
-const RELEASE_LAG_P99_MS: f64 = 5.0;
+/// The latest that 99 of 100 arrivals may be released, and taken up by users that were idle.
+const LAG_P99_MS: f64 = 5.0;
+/// A phase of fewer arrivals has no p99 of its own worth the name, only a few late ones: it is
+/// judged together with the others.
+const ENOUGH_FOR_P99: u64 = 1000;
 
 /// What the generator knows against itself.
 #[derive(Debug, Clone, Default)]
 pub struct GeneratorAccount {
     /// Arrivals that found no idle user when they were due.
     pub waited_for_user: u64,
+    /// How late 99 of 100 arrivals of all judged phases together were released at most.
+    pub release_lag_p99_ms: Option<f64>,
+    /// The same, taken up by users that were idle.
+    pub start_lag_p99_ms: Option<f64>,
+    /// The same of each phase.
+    pub phase_start_lag_p99_ms: Vec<Option<f64>>,
     /// Resources that it ran out of, in words: "open files (limit 1024)".
     pub exhausted: Vec<String>,
     /// By phase: the figures whose readings are incomplete because a scrape was missed.
@@ -32,7 +41,7 @@ pub fn assess(
 ) -> Validity {
     let mut reasons = Vec::new();
     if let LoadModel::Open { users, .. } = model {
-        reasons.extend(phases.iter().filter_map(late_release));
+        reasons.extend(late_arrivals(phases, generator));
         if generator.waited_for_user > 0 {
             reasons.push(format!(
                 "{} arrivals had to wait for a free user: {users} users are too few; raise [load] users or lower the deadline",
@@ -61,18 +70,38 @@ pub fn assess(
     Validity { reasons }
 }
 
-fn late_release(phase: &PhaseRecord) -> Option<String> {
-    let lag = phase
-        .release_lag_ms
-        .p99
-        .filter(|lag| *lag > RELEASE_LAG_P99_MS)?;
+/// Users that are not run in time are as bad as tickets that are not released in time: what either
+/// adds to response times is not the service's.
+fn late_arrivals(phases: &[PhaseRecord], generator: &GeneratorAccount) -> Vec<String> {
+    let late = |what: &str, release, start| {
+        too_late("released", what, release).or_else(|| too_late("begun", what, start))
+    };
+    let by_phase = phases.iter().enumerate();
+    let mut reasons: Vec<String> = by_phase
+        .filter(|(_, phase)| !phase.warmup && phase.counts.offered >= ENOUGH_FOR_P99)
+        .filter_map(|(at, phase)| {
+            let start = generator.phase_start_lag_p99_ms.get(at).copied().flatten();
+            late(&phase.name, phase.release_lag_ms.p99, start)
+        })
+        .collect();
+    if reasons.is_empty() {
+        reasons.extend(late(
+            "the judged phases together",
+            generator.release_lag_p99_ms,
+            generator.start_lag_p99_ms,
+        ));
+    }
+    reasons
+}
+
+fn too_late(done: &str, what: &str, p99: Option<f64>) -> Option<String> {
+    let lag = p99.filter(|lag| *lag > LAG_P99_MS)?;
     let (lag, most) = (
         Unit::Milliseconds.show(lag),
-        Unit::Milliseconds.show(RELEASE_LAG_P99_MS),
+        Unit::Milliseconds.show(LAG_P99_MS),
     );
     Some(format!(
-        "arrivals were released late in {}: lag p99 {lag}, more than {most}",
-        phase.name
+        "arrivals were {done} late in {what}: lag p99 {lag}, more than {most}"
     ))
 }
 
@@ -108,8 +137,26 @@ mod tests {
             assert!(reasons[0].contains(text), "{reasons:?}");
         };
         one(
-            reasons(|phases, _| phases[1].release_lag_ms.p99 = Some(5.01)),
+            reasons(|phases, _| {
+                phases[1].release_lag_ms.p99 = Some(5.01);
+                phases[1].counts.offered = ENOUGH_FOR_P99;
+            }),
             "released late in before",
+        );
+        one(
+            reasons(|_, generator| generator.release_lag_p99_ms = Some(5.01)),
+            "released late in the judged phases together",
+        );
+        one(
+            reasons(|_, generator| generator.start_lag_p99_ms = Some(5.01)),
+            "begun late in the judged phases together",
+        );
+        one(
+            reasons(|phases, generator| {
+                phases[1].counts.offered = ENOUGH_FOR_P99;
+                generator.phase_start_lag_p99_ms = vec![None, Some(5.01)];
+            }),
+            "begun late in before",
         );
         one(
             reasons(|_, generator| generator.waited_for_user = 3),
@@ -135,7 +182,11 @@ mod tests {
 
     #[test]
     fn the_limit_itself_and_scrapes_that_nothing_needs_are_no_reason() {
-        assert!(reasons(|phases, _| phases[1].release_lag_ms.p99 = Some(5.0)).is_empty());
+        let at_the_limit = |phases: &mut Vec<PhaseRecord>, _: &mut GeneratorAccount| {
+            phases[1].release_lag_ms.p99 = Some(5.0);
+            phases[1].counts.offered = ENOUGH_FOR_P99;
+        };
+        assert!(reasons(at_the_limit).is_empty());
         let missed_elsewhere = |_: &mut Vec<PhaseRecord>, generator: &mut GeneratorAccount| {
             generator
                 .incomplete
@@ -148,11 +199,33 @@ mod tests {
     }
 
     #[test]
+    fn a_warm_up_and_a_handful_of_arrivals_are_not_judged_by_a_p99_of_their_own() {
+        assert!(
+            reasons(|phases, _| {
+                phases[1].release_lag_ms.p99 = Some(50.0);
+                phases[1].counts.offered = ENOUGH_FOR_P99 - 1;
+            })
+            .is_empty()
+        );
+        assert!(
+            reasons(|phases, _| {
+                phases[1].release_lag_ms.p99 = Some(50.0);
+                phases[1].counts.offered = 2 * ENOUGH_FOR_P99;
+                phases[1].warmup = true;
+            })
+            .is_empty()
+        );
+    }
+
+    #[test]
     fn a_closed_model_has_no_lag_to_be_judged_by() {
         let mut record = fixture::record("a", 1, 0);
         record.phases[1].release_lag_ms.p99 = Some(50.0);
         let model = LoadModel::Closed { users: 5 };
-        let account = GeneratorAccount::default();
+        let account = GeneratorAccount {
+            release_lag_p99_ms: Some(50.0),
+            ..GeneratorAccount::default()
+        };
         assert!(assess(&model, &record.phases, &account, &BTreeSet::new()).is_valid());
     }
 }

@@ -14,8 +14,9 @@ pub fn verdict(
         Verdict::Interrupted
     } else if trials.iter().any(|record| !record.validity.is_valid()) {
         Verdict::Invalid
-    } else if trials.iter().all(|record| offered(record) == 0) {
-        // Nothing was sent, so nothing was shown.
+    } else if trials.iter().all(|record| offered(record) == 0)
+        || nothing_shown(trials, claims, thresholds)
+    {
         Verdict::Inconclusive
     } else {
         Verdict::Pass
@@ -33,6 +34,16 @@ pub fn verdict(
         })
         .max();
     of_rules.map_or(of_runs, |of_rules| of_rules.max(of_runs))
+}
+
+/// Nothing was claimed, and nothing succeeded: there is no sample to call this a pass.
+fn nothing_shown(
+    trials: &[TrialRecord],
+    claims: &[ClaimOutcome],
+    thresholds: &[ThresholdOutcome],
+) -> bool {
+    let mut phases = trials.iter().flat_map(|record| &record.phases);
+    claims.is_empty() && thresholds.is_empty() && phases.all(|phase| phase.counts.ok == 0)
 }
 
 fn offered(record: &TrialRecord) -> u64 {
@@ -122,6 +133,19 @@ mod tests {
         );
         trials[0].validity.reasons.push("late".into());
         assert_eq!(verdict(&trials, &[], &[], true, false), Verdict::Invalid);
+    }
+
+    #[test]
+    fn nothing_claimed_and_nothing_answered_is_never_a_pass() {
+        let mut dead = fixture::record("a", 1, 0);
+        for phase in &mut dead.phases {
+            phase.counts.failed += std::mem::take(&mut phase.counts.ok);
+        }
+        let trials = [dead];
+        let found = verdict(&trials, &[], &[], false, false);
+        assert_eq!(found, Verdict::Inconclusive);
+        let failed_as_claimed = verdict(&trials, &[claim(Some(true))], &[], false, false);
+        assert_eq!(failed_as_claimed, Verdict::Pass);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{PhaseHistograms, PhaseRecord, Quantiles, SecondRecord};
+use crate::record::{PhaseHistograms, PhaseRecord, Quantiles, SecondRecord, new_histogram};
 use crate::scenario::Trial;
 
 use super::clock::{Nanos, nanos};
@@ -50,8 +50,18 @@ pub struct FoldedLoad {
     pub seconds: Vec<SecondRecord>,
     /// By phase: 99 of 100 arrivals that found an idle user were taken up within so many milliseconds.
     pub start_lag_p99_ms: Vec<Option<f64>>,
+    pub lateness: Lateness,
     /// Arrivals that found no idle user when they were released.
     pub waited: u64,
+}
+
+/// How late 99 of 100 arrivals of all judged phases together were at most, in milliseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lateness {
+    /// Released after their intended time.
+    pub release_p99_ms: Option<f64>,
+    /// Taken up by a user that was idle.
+    pub start_p99_ms: Option<f64>,
 }
 
 /// Counts so far, for whoever watches.
@@ -130,6 +140,7 @@ impl LoadFold {
             histograms: Vec::new(),
             seconds,
             start_lag_p99_ms: Vec::new(),
+            lateness: self.lateness(),
             waited: self.waited,
         };
         let mut left = covered;
@@ -144,6 +155,20 @@ impl LoadFold {
             folded.histograms.push(histograms);
         }
         folded
+    }
+
+    fn lateness(&self) -> Lateness {
+        let (mut release, mut start) = (new_histogram(), new_histogram());
+        let phases = self.phases.iter().zip(&self.plan.phases);
+        for (phase, _) in phases.filter(|(_, plan)| !plan.warmup) {
+            // All of them are made alike, so that one takes in the other.
+            let _ = release.add(&phase.histograms.release_lag);
+            let _ = start.add(&phase.start_lag);
+        }
+        Lateness {
+            release_p99_ms: Quantiles::of(&release).p99,
+            start_p99_ms: Quantiles::of(&start).p99,
+        }
     }
 }
 
@@ -220,6 +245,33 @@ mod tests {
         assert!((phase.ok_ms.max.unwrap() - 12.0).abs() < 0.02);
         assert!((folded.start_lag_p99_ms[0].unwrap() - 1.0).abs() < 0.01);
         assert!((phase.goodput - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn lateness_is_that_of_all_judged_phases_together() {
+        let mut plan = plan();
+        plan.phases[0].warmup = true;
+        plan.phases.push(PhasePlan {
+            name: "after".into(),
+            ..plan.phases[1].clone()
+        });
+        let mut fold = LoadFold::new(plan);
+        for (phase, lag_ms, times) in [(0, 50, 100), (1, 0, 199), (2, 8, 1), (2, 20, 3)] {
+            for _ in 0..times {
+                let mut late = sample(phase, Duration::ZERO, Duration::from_secs(1), Outcome::Ok);
+                let lag = nanos(Duration::from_millis(lag_ms));
+                (late.released, late.started) = (Some(lag), Some(lag + 1_000_000));
+                fold.add(&late);
+            }
+        }
+        let folded = fold.finish(&StepNames::default(), Duration::from_secs(30));
+        let Lateness {
+            release_p99_ms,
+            start_p99_ms,
+        } = folded.lateness;
+        // The 201st of 203.
+        assert!((release_p99_ms.unwrap() - 20.0).abs() < 0.1);
+        assert!((start_p99_ms.unwrap() - 21.0).abs() < 0.1);
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod step_names;
 
 pub use clock::{Nanos, TimelineClock, nanos, offset_millis};
 pub use collector::Collector;
-pub use fold::{FoldPlan, FoldedLoad, LoadFold, PhasePlan};
+pub use fold::{FoldPlan, FoldedLoad, Lateness, LoadFold, PhasePlan};
 pub use sample::{ArrivalSample, Outcome, StepSample};
 pub use sample_buffers::SampleBuffers;
 pub use sample_file::{SampleFile, SampleFileError, SampleLabels};

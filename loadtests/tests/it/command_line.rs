@@ -166,6 +166,15 @@ fn a_dead_target_fails_every_arrival_and_does_not_stretch_the_run() {
 }
 
 #[test]
+fn a_target_that_never_answers_well_is_no_pass_although_nothing_was_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("http://127.0.0.1:{}/", closed_port());
+    let arguments = ["run", &url, "--rate", "20", "--duration", "1s"];
+    let ended = command::run(folder.path(), &arguments);
+    assert_eq!(ended.code, Some(5), "{}", ended.all());
+}
+
+#[test]
 fn an_interrupted_run_keeps_and_reports_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let url = answering_server();

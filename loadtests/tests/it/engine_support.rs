@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use squall::Journeys;
 use squall::engine::{self, EngineError, EngineInput, LoadMeasurements, Progress};
-use squall::judge::{self, GeneratorAccount};
+use squall::judge;
 use squall::scenario::{
     Arrivals, Backoff, EnvironmentSpec, Expectation, Jitter, JourneyDefinition, LoadModel,
     LoadSpec, Phase, Rate, RetryPolicy, StepDefinition, Trial, WeightedJourney,
@@ -239,15 +239,10 @@ pub fn assert_accounted(measured: &LoadMeasurements) {
 
 /// Why the run says nothing about its target; empty when it does.
 pub fn reasons(trial: &Trial, measured: &LoadMeasurements) -> Vec<String> {
-    let account = GeneratorAccount {
-        waited_for_user: measured.generator.waited_for_user,
-        exhausted: measured.generator.exhausted.clone(),
-        ..GeneratorAccount::default()
-    };
     judge::assess(
         &trial.load.model,
         &measured.phases,
-        &account,
+        &measured.generator.account(),
         &BTreeSet::new(),
     )
     .reasons

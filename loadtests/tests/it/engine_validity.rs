@@ -45,12 +45,25 @@ fn too_few_users_make_the_run_invalid() {
     );
 }
 
-/// The environment variable by which the test below tells its child where the target is.
+/// The environment variables by which the tests below tell their child where the target is, and
+/// what else wants its processor.
 const TARGET: &str = "SQUALL_TEST_STARVED_TARGET";
+const RIVALS: &str = "SQUALL_TEST_RIVALS";
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_generator_starved_of_its_processor_makes_the_run_invalid() {
+fn a_generator_beside_a_busy_loop_makes_the_run_invalid() {
+    starve("one without precedence");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_generator_whose_precedence_others_share_makes_the_run_invalid() {
+    starve("several with precedence");
+}
+
+#[cfg(target_os = "linux")]
+fn starve(rivals: &str) {
     let server = Server::start(|_, _| answer(200, "", ""));
     let child = Command::new(env::current_exe().unwrap())
         .args([
@@ -60,24 +73,33 @@ fn a_generator_starved_of_its_processor_makes_the_run_invalid() {
             "--nocapture",
         ])
         .env(TARGET, &server.base_url)
+        .env(RIVALS, rivals)
         .output()
         .unwrap();
     let output = String::from_utf8_lossy(&child.stdout);
     assert!(
         child.status.success() && output.contains("invalid because"),
-        "{output}"
+        "{output}{}",
+        String::from_utf8_lossy(&child.stderr)
     );
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-#[ignore = "a process of its own, started by the test above"]
+#[ignore = "a process of its own, started by the tests above"]
 fn starved_child() {
     let base_url = env::var(TARGET).unwrap();
     let mut one = nix::sched::CpuSet::new();
     one.set(0).unwrap();
     nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &one).unwrap();
-    for _ in 0..8 {
+    // The one leaves the generator half of the processor, so the load needs more than that.
+    let (rivals, rate) = if env::var(RIVALS).unwrap() == "one without precedence" {
+        give_up_privileges();
+        (1, 5000.0)
+    } else {
+        (8, 1000.0)
+    };
+    for _ in 0..rivals {
         thread::spawn(|| {
             take_the_generators_precedence();
             loop {
@@ -86,7 +108,7 @@ fn starved_child() {
         });
     }
     let mut trial = trial(&base_url);
-    trial.phases = vec![phase("only", Duration::from_secs(3), 1000.0)];
+    trial.phases = vec![phase("only", Duration::from_secs(3), rate)];
     let measured = run(&trial);
     assert_accounted(&measured);
     let reasons = reasons(&trial, &measured);
@@ -97,6 +119,16 @@ fn starved_child() {
         measured.generator
     );
     println!("invalid because {}", reasons.join("; "));
+}
+
+/// Nobody without privileges gets precedence, neither the generator nor its rivals.
+#[cfg(target_os = "linux")]
+fn give_up_privileges() {
+    const NOBODY: u32 = 65_534;
+    if nix::unistd::geteuid().is_root() {
+        let nobody = nix::unistd::Uid::from_raw(NOBODY);
+        nix::unistd::setresuid(nobody, nobody, nobody).unwrap();
+    }
 }
 
 /// Where the generator may go before everything else, only what has the same right starves it.
