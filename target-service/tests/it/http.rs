@@ -69,7 +69,86 @@ async fn wrong_types_unknown_and_missing_fields_are_named() {
         [("email", "missing_field")]
     );
     let twice = post_text(&app, r#"{"email": "a@b.c", "email": "d@e.f"}"#).await;
-    assert_eq!(twice.field_errors(), [("email", "duplicate_field")]);
+    assert_eq!(
+        twice.field_errors(),
+        [
+            ("email", "duplicate_field"),
+            ("nickname", "missing_field"),
+            ("birth_date", "missing_field"),
+        ]
+    );
+}
+
+/// Every route that reads a body, on either listener, and the fields that its body must have.
+const BODIES: [(Method, &str, &[&str]); 3] = [
+    (
+        Method::POST,
+        "/members",
+        &["email", "nickname", "birth_date"],
+    ),
+    (Method::PATCH, "/members/1/nickname", &["nickname"]),
+    (Method::POST, "/posts", &["member_id", "contents"]),
+];
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_refused_in_words_that_clients_know() {
+    let app = TestApp::start().await;
+    app.register("kim").await;
+    let of_valid_fields = [
+        json!(["arr@b.cc", "kim", "1990-01-01"]),
+        json!(["zz"]),
+        json!([1, "hello"]),
+    ];
+    let others = [json!([]), json!(5), json!("kim"), json!(null), json!([{}])];
+    for body in of_valid_fields.iter().chain(&others) {
+        let mut answers = vec![
+            app.admin(Method::PATCH, "/admin/knobs", Some(body.clone()))
+                .await,
+        ];
+        for (method, path, _) in BODIES {
+            answers.push(app.send(app.request(method, path).json(body)).await);
+        }
+        for answer in answers {
+            answer.assert_problem(422, "invalid");
+            let detail = &answer.body["errors"][0]["detail"];
+            assert_eq!(detail, "the body must be a JSON object", "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_field_that_is_not_valid_is_named() {
+    let app = TestApp::start().await;
+    for (method, path, fields) in BODIES {
+        let send = async |body| {
+            app.send(app.request(method.clone(), path).json(&body))
+                .await
+        };
+        let missing: Vec<_> = fields.iter().map(|name| (*name, "missing_field")).collect();
+        assert_eq!(send(json!({})).await.field_errors(), missing, "{path}");
+
+        let mut wrong: Vec<_> = fields.iter().map(|name| (*name, "wrong_type")).collect();
+        let mut body = json!({});
+        for name in fields {
+            body[name] = json!([true]);
+        }
+        assert_eq!(send(body.clone()).await.field_errors(), wrong, "{path}");
+
+        body["zeal"] = json!(1);
+        body["zest"] = json!(2);
+        wrong.extend([("zeal", "unknown_field"), ("zest", "unknown_field")]);
+        let mut answer = send(body).await;
+        assert_eq!(sorted(answer.field_errors()), sorted(wrong), "{path}");
+        answer.text.make_ascii_lowercase();
+        for rust in ["struct", "i64", "body"] {
+            assert!(!answer.text.contains(rust), "{rust}: {answer:?}");
+        }
+    }
+}
+
+fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    items.sort();
+    items
 }
 
 #[tokio::test]
@@ -84,6 +163,15 @@ async fn parameters_are_held_to_the_same_rules() {
         answer.assert_problem(422, "invalid");
         assert_eq!(answer.field_errors(), [expected], "{query}");
     }
+    let answer = app.get("/members/1/post-calendar?till=2024-01-01").await;
+    assert_eq!(
+        answer.field_errors(),
+        [
+            ("till", "unknown_field"),
+            ("from", "missing_field"),
+            ("to", "missing_field")
+        ]
+    );
 }
 
 #[tokio::test]
@@ -186,10 +274,9 @@ async fn headers_that_come_too_slowly_get_a_problem_and_an_idle_connection_only_
     slow.send(b"GET /healthz HTTP/1.1\r\nhost: ").await;
     let (status, head, body) = slow.only_answer().await;
     assert_eq!((status, &body["code"]), (408, &json!("header_timeout")));
-    assert!(
-        head.contains("content-type: application/problem+json"),
-        "{head}"
-    );
+    for header in ["content-type: application/problem+json", "x-request-id: "] {
+        assert!(head.contains(header), "{head}");
+    }
 
     let idle = RawConnection::open(&app.service).await;
     assert!(idle.rest().await.is_empty());
@@ -207,19 +294,70 @@ async fn a_body_that_comes_too_slowly_is_given_up() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_http_end_their_connection_and_no_other() {
+async fn what_is_no_http_gets_a_problem_and_ends_its_connection_and_no_other() {
     let app = TestApp::start().await;
-    for garbage in [
-        &b"\x16\x03\x01\x02\x00\r\n\r\n"[..],
-        b"GET\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
+    let large = format!("GET / HTTP/1.1\r\nlarge: {}\r\n\r\n", "x".repeat(500_000));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "many: x\r\n".repeat(200));
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));
+    for (sent, status, code) in [
+        (
+            &b"\x16\x03\x01\x02\x00\r\n\r\n"[..],
+            400,
+            "malformed_request",
+        ),
+        (b"GET\r\n\r\n", 400, "malformed_request"),
+        (b"GET / HTTP/9.9\r\n\r\n", 400, "malformed_request"),
+        (
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            400,
+            "malformed_request",
+        ),
+        (
+            b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            400,
+            "malformed_request",
+        ),
+        (
+            b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
+            400,
+            "malformed_request",
+        ),
+        (many.as_bytes(), 431, "headers_too_large"),
+        (large.as_bytes(), 431, "headers_too_large"),
+        (long.as_bytes(), 414, "uri_too_long"),
     ] {
-        let mut connection = RawConnection::open(&app.service).await;
-        connection.send(garbage).await;
-        let (status, _, _) = connection.only_answer().await;
-        assert_eq!(status, 400, "{garbage:?}");
+        for address in [&app.service, &app.admin] {
+            let mut connection = RawConnection::open(address).await;
+            connection.send(sent).await;
+            let (answered, head, body) = connection.only_answer().await;
+            let sent = String::from_utf8_lossy(&sent[..sent.len().min(40)]);
+            assert_eq!(answered, status, "{sent}: {head}");
+            assert_eq!(body["code"], code, "{sent}");
+            assert_eq!(body["status"], status, "{sent}");
+            for header in [
+                "content-type: application/problem+json",
+                "connection: close",
+                "x-request-id: ",
+            ] {
+                assert!(head.contains(header), "{sent}: {head}");
+            }
+        }
     }
     assert_eq!(app.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_before_what_is_no_http_is_answered_in_full() {
+    let app = TestApp::start().await;
+    let mut connection = RawConnection::open(&app.service).await;
+    connection
+        .send(b"GET /members/kim HTTP/1.1\r\nhost: x\r\n\r\nno http\r\n\r\n")
+        .await;
+    let answers = String::from_utf8(connection.rest().await).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 400 ").count(), 2, "{answers}");
+    let first = answers.find("\"malformed_path\"");
+    let second = answers.find("\"malformed_request\"");
+    assert!(first.is_some() && first < second, "{answers}");
 }
 
 #[tokio::test]
