@@ -47,6 +47,36 @@ async fn an_exhausted_pool_answers_503_and_counts_it() {
 }
 
 #[tokio::test]
+async fn each_route_waits_for_a_connection_as_long_as_its_class_says() {
+    let app = TestApp::with(&[PATIENT, &[("db.pool.max_size", "1")]].concat()).await;
+    let occupying = occupy(&app).await;
+    app.set_knobs(json!({"db.pool.acquire_timeout": "600s"}))
+        .await;
+    for (class, path) in [
+        ("realtime", "/members/1"),
+        ("realtime", "/posts/1"),
+        ("standard", "/members/1/posts"),
+        ("standard", "/members/1/nicknames"),
+        (
+            "slow",
+            "/members/1/post-calendar?from=2024-01-01&to=2024-01-31",
+        ),
+    ] {
+        let knob = format!("db.class.{class}.acquire_timeout");
+        app.set_knobs(json!({ &knob: "10ms" })).await;
+        // A wait as long as all others' ends with the deadline, and its answer is another.
+        let request = app
+            .request(Method::GET, path)
+            .header("x-request-deadline-ms", "20000");
+        app.send(request)
+            .await
+            .assert_problem(503, "pool_exhausted");
+        app.set_knobs(json!({ &knob: null })).await;
+    }
+    occupying.abort();
+}
+
+#[tokio::test]
 async fn a_query_that_takes_too_long_answers_503() {
     let app = TestApp::with(PATIENT).await;
     let path = calendar(&app).await;

@@ -1,6 +1,5 @@
 //! A JSON body.
 
-use std::fmt;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -10,14 +9,15 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;
 use tokio::time::timeout;
 
-use super::fields::{self, Fields};
+use super::fields;
+use super::in_order::InOrder;
 use crate::http::{Code, FieldError, Problem};
 
 /// As an argument: the body, read as `T`. As an answer: `T` as JSON.
@@ -164,33 +164,6 @@ fn stand_ins() -> [Value; 4] {
     ]
 }
 
-/// The fields of an object as they come, also those that come twice.
-struct InOrder(Fields<Value>);
-
-impl<'de> Deserialize<'de> for InOrder {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = InOrder;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<InOrder, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = object.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(InOrder(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
 /// The message ends with line and column.
 fn malformed(error: &serde_json::Error) -> Problem {
     Problem::new(Code::MalformedJson).with_detail(error.to_string())
@@ -198,6 +171,8 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Deserialize, PartialEq)]
