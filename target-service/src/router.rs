@@ -1,10 +1,12 @@
 //! All routes and all layers of the service, on one page.
 
-use axum::routing::get;
+use std::sync::Arc;
+
 use axum::{Extension, Router, middleware};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::database::Hold;
@@ -33,17 +35,24 @@ pub fn build(app: &App) -> (Router, Document) {
     let system_state = SystemState::new(app.database.clone(), app.exposition.clone());
     let (system, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(system::routes().with_state(system_state))
+        .routes(routes!(show_document))
         .split_for_parts();
     document.merge(domains_document);
 
-    let shown = document.clone();
     let router = Router::new()
         .merge(work(domains, app))
-        .merge(system)
-        .route("/openapi.json", get(async move || Json(shown)))
+        .merge(system.layer(Extension(Arc::new(document.clone()))))
         .fallback(async || Problem::new(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed));
     (every_request(router, app), document)
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "system", responses(
+    (status = 200, description = "An OpenAPI document", content_type = "application/json", body = Object)
+))]
+async fn show_document(Extension(document): Extension<Arc<Document>>) -> Json<Arc<Document>> {
+    Json(document)
 }
 
 /// Each domain brings its routes.

@@ -43,6 +43,9 @@ macro_rules! codes {
 
 codes! {
     // The request itself.
+    MalformedRequest => "malformed_request", BAD_REQUEST, "The request is not valid HTTP", None;
+    UriTooLong => "uri_too_long", URI_TOO_LONG, "The request's address is too long", None;
+    HeadersTooLarge => "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too many or too long", None;
     MalformedJson => "malformed_json", BAD_REQUEST, "The body is not valid JSON", None;
     MalformedBody => "malformed_body", BAD_REQUEST, "The body could not be read", None;
     MalformedPath => "malformed_path", BAD_REQUEST, "The path is malformed", None;

@@ -18,6 +18,8 @@ mod problem;
 pub mod scope;
 pub mod server;
 pub mod shed;
+mod unreadable;
+mod wire;
 
 pub use config::{Abandoned, Config, RequestConfig};
 pub use error::Code;

@@ -5,9 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::IntoResponse as _;
-use http::{HeaderName, HeaderValue};
-use http_body_util::{BodyExt as _, Collected};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::error::Code;
-use super::problem::Problem;
+use super::unreadable;
+use super::wire::Wire;
 
 /// After an accept that failed, for want of file descriptors for example, which only time can help.
 const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(50);
@@ -29,7 +27,7 @@ pub struct Server {
     header_read_timeout: Duration,
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+type Connection = http1::Connection<TokioIo<Wire>, TowerToHyperService<Router>>;
 
 impl Server {
     pub async fn bind(listen: SocketAddr, header_read_timeout: Duration) -> std::io::Result<Self> {
@@ -74,7 +72,10 @@ impl Server {
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_read_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .serve_connection(
+                TokioIo::new(Wire::new(stream)),
+                TowerToHyperService::new(router),
+            )
     }
 }
 
@@ -91,40 +92,22 @@ async fn serve(mut connection: Connection, stop: CancellationToken) {
         }
     };
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner();
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
-        // A connection on which nothing was begun is only idle, and gets no answer to a request it never made.
-        if error.is_timeout() && !parts.read_buf.is_empty() {
-            let _ = stream.write_all(&header_timeout().await).await;
-        }
-    }
-    let _ = stream.shutdown().await;
-}
-
-/// The answer to headers that came too slowly. hyper has given the connection up by then, so it is written
-/// out by hand.
-async fn header_timeout() -> Vec<u8> {
-    let response = Problem::new(Code::HeaderTimeout).into_response();
-    let line = |(name, value): (&HeaderName, &HeaderValue)| {
-        format!("{name}: {}\r\n", value.to_str().unwrap_or_default())
+    let (mut stream, withheld) = parts.io.into_inner().into_parts();
+    let Err(error) = served else {
+        let _ = stream.shutdown().await;
+        return;
     };
-    let headers = response
-        .headers()
-        .iter()
-        .map(line)
-        .collect::<Vec<_>>()
-        .concat();
-    let status = response.status();
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map(Collected::to_bytes)
-        .unwrap_or_default();
-    let length = body.len();
-    let head = format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
-    );
-    [head.as_bytes(), &body].concat()
+    tracing::debug!(%error, "a connection ended early");
+    // A connection on which nothing was begun is only idle, and gets no answer to a request it never made.
+    let code = if error.is_timeout() && !parts.read_buf.is_empty() {
+        Some(Code::HeaderTimeout)
+    } else if error.is_parse() {
+        Some(unreadable::code(withheld))
+    } else {
+        None
+    };
+    match code {
+        Some(code) => unreadable::refuse(stream, code).await,
+        None => drop(stream.shutdown().await),
+    }
 }

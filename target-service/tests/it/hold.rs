@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{RawConnection, TestApp, until};
+use crate::support::{PATIENT, RawConnection, TestApp, until};
 
 /// An answer of several megabytes, of which the client has read one byte.
 async fn begin_to_read_slowly(app: &TestApp) -> RawConnection {
@@ -21,22 +21,22 @@ async fn begin_to_read_slowly(app: &TestApp) -> RawConnection {
     slow
 }
 
-const ONE_CONNECTION: [(&str, &str); 2] = [
-    ("db.pool.max_size", "1"),
-    ("db.pool.acquire_timeout", "100ms"),
-];
+const ONE_CONNECTION: [(&str, &str); 1] = [("db.pool.max_size", "1")];
 
 #[tokio::test]
 async fn with_query_a_slow_reader_holds_no_connection() {
-    let app = TestApp::with(&ONE_CONNECTION).await;
+    let app = TestApp::with(&[PATIENT, &ONE_CONNECTION].concat()).await;
     let _slow = begin_to_read_slowly(&app).await;
     assert_eq!(app.get("/members/1").await.status, 200);
 }
 
 #[tokio::test]
 async fn with_request_a_slow_reader_holds_its_connection_until_it_has_read() {
-    let app = TestApp::with(&[&ONE_CONNECTION[..], &[("db.hold", "request")]].concat()).await;
+    let app = TestApp::with(&[PATIENT, &ONE_CONNECTION, &[("db.hold", "request")]].concat()).await;
     let slow = begin_to_read_slowly(&app).await;
+    // Not before: each of the requests that lead up to here waits until the one before has been read.
+    app.set_knobs(json!({"db.pool.acquire_timeout": "100ms"}))
+        .await;
     app.get("/members/1")
         .await
         .assert_problem(503, "pool_exhausted");

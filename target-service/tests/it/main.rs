@@ -2,9 +2,8 @@
 // Counts are compared as they are exposed: as doubles that hold whole numbers.
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-mod support;
-
 mod admin;
+mod bodies;
 mod calendar;
 mod check;
 mod deadline;
@@ -13,7 +12,9 @@ mod http;
 mod layering;
 mod lifecycle;
 mod likes;
+mod logs;
 mod member;
+mod no_http;
 mod openapi;
 mod overload;
 mod paging;
@@ -22,4 +23,5 @@ mod pool_faults;
 mod pool_sizes;
 mod post;
 mod seed;
+mod support;
 mod telemetry;

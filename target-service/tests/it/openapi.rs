@@ -62,6 +62,7 @@ async fn the_endpoints_of_members_and_posts_are_documented() {
         "get /healthz",
         "get /readyz",
         "get /metrics",
+        "get /openapi.json",
     ] {
         assert!(
             documented.contains(endpoint),

@@ -4,18 +4,23 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::support::{TestApp, until};
+use crate::support::{PATIENT, TestApp, until};
 
-/// A request that occupies a connection until its query ends, after `delay`.
-async fn occupy(app: &TestApp, delay: &str) -> JoinHandle<reqwest::Result<reqwest::Response>> {
+/// Path of a calendar whose query is delayed: it finds a post.
+async fn calendar(app: &TestApp) -> String {
     let member = app.register("kim").await;
     let post = app
         .post("/posts", json!({"member_id": member, "contents": "hello"}))
         .await;
     let today = post.body["created_date"].as_str().unwrap().to_owned();
-    app.set_knobs(json!({"db.simulated_delay": delay, "db.statement_timeout": "600s"}))
+    format!("/members/{member}/post-calendar?from={today}&to={today}")
+}
+
+/// A request that occupies a connection as long as anybody looks.
+async fn occupy(app: &TestApp) -> JoinHandle<reqwest::Result<reqwest::Response>> {
+    let path = calendar(app).await;
+    app.set_knobs(json!({"db.simulated_delay": "600s", "db.statement_timeout": "600s"}))
         .await;
-    let path = format!("/members/{member}/post-calendar?from={today}&to={today}");
     let occupying = tokio::spawn(app.request(Method::GET, &path).send());
     until("the query runs", async || {
         app.database.active_statements().await == 1
@@ -26,12 +31,11 @@ async fn occupy(app: &TestApp, delay: &str) -> JoinHandle<reqwest::Result<reqwes
 
 #[tokio::test]
 async fn an_exhausted_pool_answers_503_and_counts_it() {
-    let app = TestApp::with(&[
-        ("db.pool.max_size", "1"),
-        ("db.pool.acquire_timeout", "50ms"),
-    ])
-    .await;
-    let occupying = occupy(&app, "600s").await;
+    let app = TestApp::with(&[PATIENT, &[("db.pool.max_size", "1")]].concat()).await;
+    let occupying = occupy(&app).await;
+    // Not before: what leads up to here connects and waits for the one connection too.
+    app.set_knobs(json!({"db.pool.acquire_timeout": "50ms"}))
+        .await;
     app.get("/members/1")
         .await
         .assert_problem(503, "pool_exhausted");
@@ -43,24 +47,50 @@ async fn an_exhausted_pool_answers_503_and_counts_it() {
 }
 
 #[tokio::test]
+async fn each_route_waits_for_a_connection_as_long_as_its_class_says() {
+    let app = TestApp::with(&[PATIENT, &[("db.pool.max_size", "1")]].concat()).await;
+    let occupying = occupy(&app).await;
+    app.set_knobs(json!({"db.pool.acquire_timeout": "600s"}))
+        .await;
+    for (class, path) in [
+        ("realtime", "/members/1"),
+        ("realtime", "/posts/1"),
+        ("standard", "/members/1/posts"),
+        ("standard", "/members/1/nicknames"),
+        (
+            "slow",
+            "/members/1/post-calendar?from=2024-01-01&to=2024-01-31",
+        ),
+    ] {
+        let knob = format!("db.class.{class}.acquire_timeout");
+        app.set_knobs(json!({ &knob: "10ms" })).await;
+        // A wait as long as all others' ends with the deadline, and its answer is another.
+        let request = app
+            .request(Method::GET, path)
+            .header("x-request-deadline-ms", "20000");
+        app.send(request)
+            .await
+            .assert_problem(503, "pool_exhausted");
+        app.set_knobs(json!({ &knob: null })).await;
+    }
+    occupying.abort();
+}
+
+#[tokio::test]
 async fn a_query_that_takes_too_long_answers_503() {
-    let app = TestApp::start().await;
-    let occupying = occupy(&app, "400ms").await;
-    assert_eq!(occupying.await.unwrap().unwrap().status(), 200);
+    let app = TestApp::with(PATIENT).await;
+    let path = calendar(&app).await;
+    app.set_knobs(json!({"db.simulated_delay": "100ms"})).await;
+    assert_eq!(app.get(&path).await.status, 200);
     app.set_knobs(json!({"db.simulated_delay": "600s", "db.statement_timeout": "50ms"}))
         .await;
-    let posts = app.get("/members/1/posts").await.body;
-    let today = posts["items"][0]["created_date"].as_str().unwrap();
-    let slow = app
-        .get(&format!("/members/1/post-calendar?from={today}&to={today}"))
-        .await;
-    slow.assert_problem(503, "query_timeout");
+    app.get(&path).await.assert_problem(503, "query_timeout");
 }
 
 #[tokio::test]
 async fn above_the_limit_requests_are_shed_but_health_and_metrics_are_not() {
     let app = TestApp::with(&[("http.max_in_flight", "1")]).await;
-    let occupying = occupy(&app, "600s").await;
+    let occupying = occupy(&app).await;
     app.get("/members/1")
         .await
         .assert_problem(503, "overloaded");

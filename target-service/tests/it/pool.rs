@@ -187,39 +187,55 @@ async fn a_transactions_timeout_ends_with_it() {
     assert_eq!((within.as_str(), after.as_str()), ("70ms", "20s"));
 }
 
-#[tokio::test]
-async fn a_class_has_its_own_query_timeout() {
-    let (_test, database, knobs) = single().await;
-    let knobs = Knobs {
-        slow_query_timeout: Some(90 * MS),
-        ..knobs
-    };
-    let slow = request(&knobs).in_class(RouteClass::Slow);
-    assert_eq!(statement_timeout(&database, &slow).await.0, "90ms");
-    let realtime = request(&knobs).in_class(RouteClass::Realtime);
-    assert_eq!(statement_timeout(&database, &realtime).await.0, "20s");
+const CLASSES: [(RouteClass, &str); 3] = [
+    (RouteClass::Realtime, "realtime"),
+    (RouteClass::Standard, "standard"),
+    (RouteClass::Slow, "slow"),
+];
+
+/// `knobs`, and a limit that is a class's own.
+fn with_limit(knobs: &Knobs, class: &str, limit: &str, value: &str) -> Knobs {
+    let mut map = knobs.to_map();
+    map.insert(format!("db.class.{class}.{limit}"), value.into());
+    serde_json::from_value(map.into()).unwrap()
 }
 
 #[tokio::test]
-async fn a_class_has_its_own_acquire_timeout() {
+async fn each_class_has_its_own_query_timeout() {
     let (_test, database, knobs) = single().await;
-    let knobs = Knobs {
-        realtime_acquire_timeout: Some(10 * MS),
-        ..knobs
-    };
-    let held = database.acquire(&request(&knobs)).await.unwrap();
-    let impatient = request(&knobs).in_class(RouteClass::Realtime);
-    let refused = database.acquire(&impatient).await;
-    assert!(
-        matches!(refused, Err(DatabaseError::PoolTimeout { after }) if after == 10 * MS),
-        "{refused:?}"
-    );
+    for (limited, name) in CLASSES {
+        let knobs = with_limit(&knobs, name, "query_timeout", "90ms");
+        for (class, _) in CLASSES {
+            let ctx = request(&knobs).in_class(class);
+            let expected = if class == limited { "90ms" } else { "20s" };
+            let (shown, _) = statement_timeout(&database, &ctx).await;
+            assert_eq!(shown, expected, "{class:?} while {name} is limited");
+        }
+    }
+}
 
-    let patient = request(&knobs);
-    let waiting = database.acquire(&patient);
-    let release = async { drop(held) };
-    let (served, ()) = tokio::join!(waiting, release);
-    assert!(served.is_ok());
+#[tokio::test]
+async fn each_class_has_its_own_acquire_timeout() {
+    let (_test, database, knobs) = single().await;
+    for (limited, name) in CLASSES {
+        let ctx = request(&with_limit(&knobs, name, "acquire_timeout", "0s"));
+        for (class, _) in CLASSES {
+            let held = database.acquire(&request(&knobs)).await.unwrap();
+            let ctx = ctx.clone().in_class(class);
+            let release = async { drop(held) };
+            let (got, ()) = tokio::join!(database.acquire(&ctx), release);
+            let is_refused =
+                matches!(got, Err(DatabaseError::PoolTimeout { after }) if after.is_zero());
+            assert!(
+                if class == limited {
+                    is_refused
+                } else {
+                    got.is_ok()
+                },
+                "{class:?} while {name} is limited: {got:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -11,11 +11,14 @@ use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
+use serde_json::Value;
 use serde_json::error::Category;
 use tokio::time::timeout;
 
 use super::fields;
-use crate::http::{Code, Problem};
+use super::in_order::InOrder;
+use crate::http::{Code, FieldError, Problem};
 
 /// As an argument: the body, read as `T`. As an answer: `T` as JSON.
 #[derive(Debug, Clone, Copy)]
@@ -125,17 +128,40 @@ fn too_large(max: usize) -> Problem {
     Problem::new(Code::BodyTooLarge).with_detail(format!("a body has at most {max} bytes"))
 }
 
+/// The derived readers take a struct's fields from an array too, one by one; a body has names.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| match error
-        .inner()
-        .classify()
-    {
-        Category::Data => fields::refusal(&error),
-        _ => malformed(error.inner()),
-    })?;
-    deserializer.end().map_err(|error| malformed(&error))?;
-    Ok(value)
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        let read: Result<Value, _> = serde_json::from_slice(body);
+        return Err(read.map_or_else(|error| malformed(&error), |_| no_object()));
+    }
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => match serde_json::from_slice(body) {
+            Ok(InOrder(read)) => fields::refused(read, &stand_ins(), first_error::<T>),
+            Err(error) => malformed(&error),
+        },
+        _ => malformed(&error),
+    })
+}
+
+fn no_object() -> Problem {
+    Problem::invalid_field(".", "wrong_type", "the body must be a JSON object")
+}
+
+fn first_error<T: DeserializeOwned>(fields: &[(String, Value)]) -> Option<FieldError> {
+    let fields = fields.iter().map(|(name, value)| (name.as_str(), value));
+    let read: Result<T, serde_path_to_error::Error<serde_json::Error>> =
+        serde_path_to_error::deserialize(MapDeserializer::new(fields));
+    read.err().map(|error| fields::error(&error))
+}
+
+/// One of each type that a field of a body has.
+fn stand_ins() -> [Value; 4] {
+    [
+        Value::from(""),
+        Value::from(0),
+        Value::from(false),
+        Value::Null,
+    ]
 }
 
 /// The message ends with line and column.
@@ -145,35 +171,67 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
-    fn code_and_detail(body: &[u8]) -> (Code, String) {
-        let problem = parse::<Vec<u8>>(body).unwrap_err();
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Sized {
+        size: i64,
+    }
+
+    fn refused(body: &[u8]) -> (Code, Value) {
+        let problem = parse::<Sized>(body).unwrap_err();
         let document = serde_json::to_value(problem.clone().document()).unwrap();
-        (
-            problem.code(),
-            document["detail"].as_str().unwrap_or_default().to_owned(),
-        )
+        (problem.code(), document)
     }
 
     #[test]
     fn what_is_no_json_is_refused_with_the_position() {
         for (body, position) in [
-            (&b"[1, 2"[..], "line 1 column 5"),
-            (b"[1,\n}", "line 2 column 1"),
+            (&b"{\"size\": 2"[..], "line 1 column 10"),
+            (b"{\"more\": 1,\n]", "line 2 column 1"),
             (b"", "line 1 column 0"),
-            (b"[1] 2", "line 1 column 5"),
+            (b"{\"size\": 1} 2", "line 1 column 13"),
+            (b" [1,\n}", "line 2 column 1"),
         ] {
-            let (code, detail) = code_and_detail(body);
+            let (code, document) = refused(body);
             assert_eq!(code, Code::MalformedJson);
+            let detail = document["detail"].as_str().unwrap();
             assert!(detail.ends_with(position), "{detail}");
         }
     }
 
     #[test]
+    fn only_an_object_is_a_body() {
+        assert_eq!(
+            parse::<Sized>(b" \n{\"size\": 7} ").unwrap(),
+            Sized { size: 7 }
+        );
+        for body in [&b"[7]"[..], b" []", b"5", b"null", b"\"size\""] {
+            let (code, document) = refused(body);
+            assert_eq!(code, Code::Invalid);
+            let detail = document["errors"][0]["detail"].as_str().unwrap();
+            assert_eq!(detail, "the body must be a JSON object");
+        }
+    }
+
+    #[test]
+    fn details_name_no_types_of_rust() {
+        let (_, document) = refused(b"{\"size\": \"7\"}");
+        let detail = &document["errors"][0]["detail"];
+        assert_eq!(
+            detail,
+            "invalid type: string \"7\", expected an integer of 64 bits"
+        );
+    }
+
+    #[test]
     fn bytes_that_are_no_utf8_are_malformed_and_not_invalid() {
-        let problem = parse::<Vec<String>>(b"[\"\xff\"]").unwrap_err();
-        assert_eq!(problem.code(), Code::MalformedJson);
+        for body in [&b"[\"\xff\"]"[..], b"{\"size\": \"\xff\"}"] {
+            assert_eq!(refused(body).0, Code::MalformedJson);
+        }
     }
 
     #[test]

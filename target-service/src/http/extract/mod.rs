@@ -2,6 +2,7 @@
 
 mod context;
 mod fields;
+mod in_order;
 mod json;
 mod path;
 mod query;

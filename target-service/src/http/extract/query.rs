@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::fields;
-use crate::http::{Code, Problem};
+use crate::http::{Code, FieldError, Problem};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
@@ -25,8 +25,21 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
         .decode_utf8()
         .map_err(|error| Problem::new(Code::MalformedQuery).with_detail(error.to_string()))?;
     let parameters = form_urlencoded::parse(query.as_bytes());
-    serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(parameters))
-        .map_err(|error| fields::refusal(&error))
+    T::deserialize(serde_urlencoded::Deserializer::new(parameters)).map_err(|_| {
+        let stand_ins = [String::new(), "1".to_owned()];
+        let parameters = parameters.into_owned().collect();
+        fields::refused(parameters, &stand_ins, first_error::<T>)
+    })
+}
+
+fn first_error<T: DeserializeOwned>(parameters: &[(String, String)]) -> Option<FieldError> {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
+    let parameters = form_urlencoded::parse(query.as_bytes());
+    let read: Result<T, _> =
+        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(parameters));
+    read.err().map(|error| fields::error(&error))
 }
 
 #[cfg(test)]
@@ -80,6 +93,17 @@ mod tests {
                 (&"invalid".into(), &field.into())
             );
         }
+    }
+
+    #[test]
+    fn every_parameter_that_is_not_valid_is_named() {
+        let document = refused("size=many&pages=2&cursor=a&cursor=b");
+        let errors = document["errors"].as_array().unwrap();
+        let named: Vec<_> = errors
+            .iter()
+            .map(|error| error["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(named, ["size", "pages", "cursor"]);
     }
 
     #[test]
