@@ -9,7 +9,6 @@ mod engine_journeys;
 mod engine_live;
 mod engine_retries;
 mod engine_support;
-mod engine_truth;
 mod engine_validity;
 #[cfg(target_os = "linux")]
 mod environment_cleanup;
@@ -23,3 +22,4 @@ mod out_folder;
 mod playground;
 mod scenarios;
 mod service_keys;
+mod stopped_target;
