@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod broken_run;
 mod command;
 mod command_line;
 mod engine_accounts;
@@ -20,6 +21,7 @@ mod layering;
 mod lost_ports;
 mod out_folder;
 mod playground;
+mod readme;
 mod scenarios;
 mod service_keys;
 mod stopped_target;
