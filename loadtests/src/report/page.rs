@@ -379,12 +379,7 @@ fn again(document: &RecordDocument) -> String {
 /// As scenario files write them: apart by empty lines, wrapped anywhere.
 fn paragraphs(text: &str) -> Vec<String> {
     text.split("\n\n")
-        .map(|paragraph| {
-            paragraph
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-        })
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
         .filter(|paragraph| !paragraph.is_empty())
         .collect()
 }
