@@ -31,6 +31,10 @@ enum Command {
     /// Lists the scenarios, or with --figures the figures that claims can use.
     List(command::list::ListArguments),
     /// Keeps an environment running until Ctrl-C and prints its addresses.
+    ///
+    /// They are those of what runs: the service, its admin and metrics pages, the database as the
+    /// service and as its owner reach it, the fault proxies, and the folder of logs. No environment
+    /// runs a Redis today, so there is no `redis` among them; `squall services` starts one.
     Up {
         /// Whose environment; by default the service's own defaults on a small dataset.
         scenario: Option<String>,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::interrupt::Interrupt;
 use crate::journey::Journeys;
 use crate::lab::{Lab, LabError, LabSettings};
-use crate::measure::SampleFileError;
+use crate::measure::SampleFile;
 use crate::record::store::{RecordStore, StoreError};
 use crate::record::{
     ArmFacts, Decisions, Machine, RecordDocument, RunFacts, SweepFacts, TrialRecord, Verdict,
@@ -103,6 +103,9 @@ pub fn run(arguments: &RunArguments, journeys: Journeys, interrupt: &Interrupt) 
     for out in &outs {
         RecordStore::check(out).map_err(not_kept)?;
     }
+    if let Some(samples) = &arguments.samples {
+        check_samples(samples, prepared.len())?;
+    }
     let settings = LabSettings {
         keep: arguments.keep,
         samples: arguments.samples.clone(),
@@ -188,6 +191,17 @@ fn out_folder(asked: Option<&Path>, name: &str, scenarios: usize) -> PathBuf {
     }
 }
 
+/// The file is written anew for each scenario, so that a second one would wipe out the first.
+fn check_samples(path: &Path, scenarios: usize) -> Result<(), Failure> {
+    if scenarios > 1 {
+        return Err(Failure::BadInput(
+            "--samples writes the arrivals of one scenario: name one scenario, or leave it out"
+                .to_owned(),
+        ));
+    }
+    SampleFile::check(path).map_err(|error| Failure::BadInput(error.to_string()))
+}
+
 fn run_one(
     scenario: &Prepared,
     lab: &mut Lab<'_>,
@@ -200,6 +214,7 @@ fn run_one(
     let mut strategy = Rounds::new(plan);
     let display = Display::new(plan, strategy.expected());
     let mut trials: Vec<TrialRecord> = Vec::new();
+    let mut broken = None;
     while let Some(trial) = strategy.next(&trials) {
         if interrupt.stop.is_cancelled() {
             break;
@@ -209,7 +224,10 @@ fn run_one(
         let record = match lab.run(&trial, &progress) {
             Ok(record) => record,
             Err(LabError::Interrupted) => break,
-            Err(error) => return Err(lab_failure(error)),
+            Err(error) => {
+                broken = Some(lab_failure(error));
+                break;
+            }
         };
         running.finish(&record);
         store.write_trial(&record).map_err(not_kept)?;
@@ -217,7 +235,14 @@ fn run_one(
         let so_far = judge.decide(&trials, plan.quick, interrupt.stop.is_cancelled());
         write(&store, &facts, &trials, so_far)?;
     }
-    let decisions = judge.decide(&trials, plan.quick, interrupt.stop.is_cancelled());
+    let broken = match broken {
+        // Nothing was measured: there is nothing to report.
+        Some(failure) if trials.is_empty() => return Err(failure),
+        broken => broken,
+    };
+    // A run that broke off has not shown what it was to show, whatever its first trials say.
+    let cut_short = broken.is_some() || interrupt.stop.is_cancelled();
+    let decisions = judge.decide(&trials, plan.quick, cut_short);
     let document = write(&store, &facts, &trials, decisions)?;
     super::report::write_reports(&store).with_context(|| {
         format!(
@@ -226,7 +251,10 @@ fn run_one(
         )
     })?;
     say_verdict(&document, store.dir());
-    Ok(document.verdict)
+    match broken {
+        Some(failure) => Err(failure),
+        None => Ok(document.verdict),
+    }
 }
 
 fn write(
@@ -283,9 +311,7 @@ fn lab_failure(error: LabError) -> Failure {
     match error {
         LabError::Environment(error) => super::environment_failure(error),
         LabError::Interrupted => Failure::Interrupted,
-        LabError::Samples(error @ SampleFileError::UnknownFormat(_)) => {
-            Failure::BadInput(error.to_string())
-        }
+        LabError::Samples(error) => Failure::BadInput(error.to_string()),
         other => Failure::Environment(other.into()),
     }
 }

@@ -28,7 +28,7 @@ pub fn validate(arguments: &ValidateArguments, journeys: &Journeys) -> CommandRe
         ..Options::default()
     };
     for name in &arguments.scenarios {
-        let checked = plans::from_name(name, &options).and_then(|prepared| {
+        let checked = scenario_of(name, &options).and_then(|prepared| {
             check_plan(&prepared, journeys)?;
             let keys = service_keys::check(&prepared.plan, &programs)?;
             Ok((prepared, keys))
@@ -49,6 +49,16 @@ pub fn validate(arguments: &ValidateArguments, journeys: &Journeys) -> CommandRe
     } else {
         Err(Failure::BadInput(mistakes.join("\n")))
     }
+}
+
+fn scenario_of(name: &str, options: &Options) -> Result<Prepared, Failure> {
+    if name.contains("://") {
+        return Err(Failure::BadInput(format!(
+            "{name}: a URL needs no scenario file, so there is nothing to validate; \
+             run it with: squall run {name} --rate 200 --duration 30s"
+        )));
+    }
+    plans::from_name(name, options)
 }
 
 /// Everything that a run needs: a plan without mistakes, the programs, and a service that takes the

@@ -1,6 +1,6 @@
 //! One line per arrival, as CSV or JSON lines, for whoever wants more than histograms.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -12,9 +12,13 @@ use super::sample::ArrivalSample;
 
 #[derive(Debug, Error)]
 pub enum SampleFileError {
-    #[error("{0}: the name must end in .csv, .jsonl, .ndjson or .json, which says what to write")]
+    #[error(
+        "--samples {0}: the name must end in .csv, .jsonl, .ndjson or .json, which says what to write"
+    )]
     UnknownFormat(String),
-    #[error("{path}: {source}")]
+    #[error(
+        "--samples {path}: {source}; name a file in a folder that exists and may be written, such as --samples samples.csv"
+    )]
     Open { path: String, source: io::Error },
 }
 
@@ -64,14 +68,28 @@ pub struct SampleFile {
 }
 
 impl SampleFile {
+    /// Fails when the file could not be made. What is there stays as it is.
+    pub fn check(path: &Path) -> Result<(), SampleFileError> {
+        format_of(path)?;
+        let is_new = !path.exists();
+        let opened = OpenOptions::new().append(true).create(true).open(path);
+        let tried = opened.and_then(|_| {
+            if is_new {
+                fs::remove_file(path)
+            } else {
+                Ok(())
+            }
+        });
+        tried.map_err(|source| SampleFileError::Open {
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
     /// Makes the file, over one that is there; its extension says in which format.
     pub fn create(path: &Path) -> Result<Self, SampleFileError> {
         let shown = path.display().to_string();
-        let format = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => Format::Csv,
-            Some("json" | "jsonl" | "ndjson") => Format::JsonLines,
-            _ => return Err(SampleFileError::UnknownFormat(shown)),
-        };
+        let format = format_of(path)?;
         let opened = File::create(path).and_then(|file| {
             let mut out = BufWriter::with_capacity(1 << 16, file);
             if format == Format::Csv {
@@ -112,6 +130,14 @@ impl SampleFile {
             Some(error) => Err(error),
             None => self.out.flush(),
         }
+    }
+}
+
+fn format_of(path: &Path) -> Result<Format, SampleFileError> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(Format::Csv),
+        Some("json" | "jsonl" | "ndjson") => Ok(Format::JsonLines),
+        _ => Err(SampleFileError::UnknownFormat(path.display().to_string())),
     }
 }
 

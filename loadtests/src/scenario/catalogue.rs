@@ -1,5 +1,6 @@
 //! Finds scenarios by name, and lists them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,8 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf, Diagnosti
         // Whatever is wrong with the path is said when it is read.
         return Ok(path);
     }
-    let known: Vec<String> = folders.iter().flat_map(|folder| names_in(folder)).collect();
+    // The working directory's folder may be the checkout's own.
+    let known: BTreeSet<String> = folders.iter().flat_map(|folder| names_in(folder)).collect();
     let hint = suggestion(name_or_path, known.iter().map(String::as_str));
     Err(Diagnostics::one(
         Location::whole(format!("{FOLDER}/{name_or_path}.toml")),

@@ -111,6 +111,30 @@ fn a_folder_a_missing_file_and_an_unknown_name_are_refused() {
 }
 
 #[test]
+fn a_hint_names_every_scenario_once_where_the_scenarios_are() {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let ended = command::run(&checkout, &["validate", "nothing-like-any-of-them"]);
+    assert_refused(&ended, &["pool-size"]);
+    assert_eq!(
+        ended.stderr.matches("pool-size").count(),
+        1,
+        "{}",
+        ended.all()
+    );
+}
+
+#[test]
+fn a_url_has_nothing_to_validate_and_the_message_says_how_to_run_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = "http://127.0.0.1:9/";
+    let ended = command::run(folder.path(), &["validate", url]);
+    assert_refused(
+        &ended,
+        &["no scenario file", &format!("squall run {url} --rate")],
+    );
+}
+
+#[test]
 fn a_setting_that_the_service_does_not_know_is_the_scenarios_mistake() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = [

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod broken_run;
 mod command;
 mod command_line;
 mod engine_accounts;
@@ -9,7 +10,6 @@ mod engine_journeys;
 mod engine_live;
 mod engine_retries;
 mod engine_support;
-mod engine_truth;
 mod engine_validity;
 #[cfg(target_os = "linux")]
 mod environment_cleanup;
@@ -21,5 +21,7 @@ mod layering;
 mod lost_ports;
 mod out_folder;
 mod playground;
+mod readme;
 mod scenarios;
 mod service_keys;
+mod stopped_target;

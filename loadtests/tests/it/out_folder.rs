@@ -112,9 +112,32 @@ fn a_disk_that_becomes_full_leaves_no_half_of_a_record() {
 }
 
 #[test]
+fn a_place_where_samples_cannot_be_is_bad_input_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("taken.csv")).unwrap();
+    let (url, asked) = server();
+    for samples in ["nowhere/all.csv", "taken.csv"] {
+        let arguments = [&arguments(&url, "out")[..], &["--samples", samples]].concat();
+        let ended = command::run(folder.path(), &arguments);
+        assert_told(&ended, 2, &["--samples", samples, "name a file"]);
+    }
+    assert!(!asked.load(Ordering::Relaxed), "load was sent");
+    assert!(!folder.path().join("out").exists(), "something ran");
+}
+
+#[test]
+fn samples_of_several_scenarios_do_not_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["run", "smoke", "pool-size", "--samples", "all.csv"];
+    let ended = command::run(folder.path(), &arguments);
+    assert_told(&ended, 2, &["--samples", "one scenario"]);
+}
+
+#[test]
 fn a_samples_file_of_an_unknown_kind_is_bad_input() {
     let folder = tempfile::tempdir().unwrap();
     let (url, _) = server();
     let arguments = [&arguments(&url, "out")[..], &["--samples", "all.txt"]].concat();
-    assert_told(&command::run(folder.path(), &arguments), 2, &[".csv"]);
+    let ended = command::run(folder.path(), &arguments);
+    assert_told(&ended, 2, &["--samples", ".csv"]);
 }

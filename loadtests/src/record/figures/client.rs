@@ -18,12 +18,12 @@ pub const CLIENT: &[Figure] = &[
     count(
         "ok",
         |p| Some(p.counts.ok as f64),
-        "Arrivals answered successfully.",
+        "Arrivals answered successfully within their deadline.",
     ),
     count(
         "failed",
         |p| Some(p.counts.failed as f64),
-        "Arrivals that were sent and not answered successfully.",
+        "Arrivals that were begun and not answered successfully in time: refused and broken connections, late answers, and answers that are not as expected.",
     ),
     count(
         "unsent",
@@ -33,7 +33,7 @@ pub const CLIENT: &[Figure] = &[
     count(
         "attempts",
         |p| Some(p.counts.attempts as f64),
-        "Requests of all arrivals, retries included.",
+        "Attempts of all arrivals: every request of every step, retries and refused connections included.",
     ),
     Figure {
         name: "goodput",
@@ -54,7 +54,7 @@ pub const CLIENT: &[Figure] = &[
         unit: Unit::Count,
         fold: Fold::Mean,
         source: Source::Arrivals(|p| ratio(p.counts.attempts, p.counts.sent)),
-        doc: "Requests per arrival that was sent: 1 without retries and with journeys of one step.",
+        doc: "Attempts over arrivals that were sent: 1 without retries and refused connections and with journeys of one step.",
     },
     Figure {
         name: "duration_s",
@@ -76,22 +76,22 @@ pub const CLIENT: &[Figure] = &[
     latency(
         "service_ms",
         |p| &p.service_ms,
-        "From the actual send of an attempt to its last byte.",
+        "From the actual first send of an arrival to the last byte of its last complete answer, retries and pauses included.",
     ),
     latency(
         "ttfb_ms",
         |p| &p.ttfb_ms,
-        "From the actual send of an attempt to its first byte.",
+        "From the actual first send of an arrival to the first byte of its first answer.",
     ),
     latency(
         "release_lag_ms",
         |p| &p.release_lag_ms,
-        "How late arrivals were released; the generator's own error.",
+        "How late arrivals were released, in an open model; the generator's own error.",
     ),
     latency(
         "send_lag_ms",
         |p| &p.send_lag_ms,
-        "From the intended time to the first send.",
+        "From the intended time of an arrival to its first send; in an open model.",
     ),
     Figure {
         name: "failures",

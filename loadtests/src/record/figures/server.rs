@@ -20,7 +20,7 @@ pub const SERVER: &[Figure] = &[
         "pool_use_mean_ms",
         Fold::Mean,
         "db_client_connection_use_time_seconds",
-        "Mean time for which a request held its database connection.",
+        "Mean time for which a database connection was held at a stretch.",
     ),
     counter(
         "pool_timeouts",

@@ -53,11 +53,11 @@ pub struct Series {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// A line in the palette's colour of this number; beyond the palette the dashes differ.
+    /// A line in the palette's colour of this number, with dashes of its own.
     Line(usize),
     /// A line with a dot at each point.
     DottedLine(usize),
-    /// What the others are compared with: grey and dashed.
+    /// What the others are compared with: thin and dashed, above all of them.
     Reference,
     /// Dots only, of the palette's colour of this number; not in the legend.
     Dots(usize),

@@ -140,7 +140,7 @@ fn read_edge_fault(kind: &str, section: &mut Section<'_>) -> Option<EdgeFault> {
             .required::<Latency>("value", "\"100ms\"")
             .map(|latency| EdgeFault::Latency(latency.0)),
         "bandwidth" => section
-            .required::<Count<1, 100_000_000_000>>("value", "100_000, in bytes per second")
+            .required::<BytesPerSecond>("value", "100_000, in bytes per second")
             .map(|bytes| EdgeFault::Bandwidth(bytes.0)),
         "drop" => Some(EdgeFault::Drop),
         _ => Some(EdgeFault::Reset),
@@ -154,6 +154,24 @@ fn read_knob(section: &mut Section<'_>) -> Option<Fault> {
         key: key?,
         value: value?.0,
     })
+}
+
+/// What a proxy lets through.
+struct BytesPerSecond(u64);
+
+impl FromNode for BytesPerSecond {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        const MEANT: &str = "bytes per second as a number, such as 100_000";
+        match node.value {
+            Value::Integer(_) => Count::<1, 100_000_000_000>::from_node(node)
+                .map(|bytes| Self(bytes.0))
+                .map_err(|complaint| format!("{complaint} bytes per second")),
+            _ => Err(match node.text() {
+                Some(text) => format!("is \"{text}\": write the {MEANT}"),
+                None => format!("must be the {MEANT}, not {}", node.kind()),
+            }),
+        }
+    }
 }
 
 /// A value that a knob can take.

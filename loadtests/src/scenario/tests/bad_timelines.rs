@@ -186,7 +186,17 @@ fn faults_fit_what_they_act_on() {
         (
             "{ on = \"database\", kind = \"bandwidth\", value = 0 }",
             "x.toml:10:58: \"value\" in a fault is 0: it must be \
-          between 1 and 100000000000",
+          between 1 and 100000000000 bytes per second",
+        ),
+        (
+            "{ on = \"database\", kind = \"bandwidth\", value = \"2KiB/s\" }",
+            "x.toml:10:58: \"value\" in a fault is \"2KiB/s\": \
+          write the bytes per second as a number, such as 100_000",
+        ),
+        (
+            "{ on = \"database\", kind = \"bandwidth\", value = true }",
+            "x.toml:10:58: \"value\" in a fault must be \
+          the bytes per second as a number, such as 100_000, not a boolean",
         ),
         (
             "{ on = \"database\", kind = \"drop\", value = 1 }",

@@ -1,0 +1,77 @@
+//! Stretches of the timeline with their names: phases and faults.
+
+use super::super::{Band, BandKind, Chart};
+use super::frame::{CHARACTER, Frame, LEFT, PLOT_HEIGHT, RIGHT, ROW, WIDTH, escaped};
+
+impl Frame<'_> {
+    pub(super) fn bands(&mut self) {
+        let bottom = self.top + PLOT_HEIGHT;
+        let has_faults = self
+            .chart
+            .bands
+            .iter()
+            .any(|band| band.kind == BandKind::Fault);
+        let mut phases = 1;
+        for band in &self.chart.bands {
+            let (from, to) = (self.x(band.from), self.x(band.to));
+            let row = if has_faults && band.kind != BandKind::Fault {
+                1.5
+            } else {
+                0.5
+            };
+            let class = match band.kind {
+                BandKind::Fault => "fault",
+                BandKind::Warmup => "warmup",
+                BandKind::Phase if phases % 2 == 0 => "phase",
+                BandKind::Phase => "phase odd",
+            };
+            phases += usize::from(band.kind != BandKind::Fault);
+            let upper = self.top - (row + 0.5) * ROW;
+            self.line(format_args!(
+                r#"<rect class="{class}" x="{from:.1}" y="{upper:.1}" width="{:.1}" height="{:.1}"><title>{}</title></rect>"#,
+                (to - from).max(0.0),
+                bottom - upper,
+                escaped(&band.label),
+            ));
+            self.band_label(band, from, to, self.top - row * ROW + 4.0);
+        }
+    }
+
+    /// Faults may be wider than their band; phases are named only where there is room.
+    fn band_label(&mut self, band: &Band, from: f64, to: f64, y: f64) {
+        let label = band_text(band);
+        let half = label.chars().count() as f64 * CHARACTER / 2.0;
+        let middle = f64::midpoint(from, to);
+        if band.kind == BandKind::Fault {
+            let middle = middle.clamp(LEFT + half, (WIDTH - RIGHT - half).max(LEFT + half));
+            self.line(format_args!(
+                r#"<text class="fault-name" text-anchor="middle" x="{middle:.1}" y="{y:.1}">{}</text>"#,
+                escaped(&label)
+            ));
+        } else if half * 2.0 <= to - from {
+            self.line(format_args!(
+                r#"<text class="band" text-anchor="middle" x="{middle:.1}" y="{y:.1}">{}</text>"#,
+                escaped(&label)
+            ));
+        }
+    }
+}
+
+/// The rows of labels above the plot: phases, and above nothing else but faults.
+pub(super) fn band_rows(chart: &Chart) -> usize {
+    let has = |fault: bool| {
+        chart
+            .bands
+            .iter()
+            .any(|band| (band.kind == BandKind::Fault) == fault)
+    };
+    usize::from(has(true)) + usize::from(has(false))
+}
+
+fn band_text(band: &Band) -> String {
+    if band.kind == BandKind::Warmup {
+        format!("{} (warm-up)", band.label)
+    } else {
+        band.label.clone()
+    }
+}
