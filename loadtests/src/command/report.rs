@@ -117,7 +117,7 @@ fn reports(dir: &Path, record: &StoredRecord) -> anyhow::Result<Vec<Output>> {
 /// The page, and the charts beside each record that it links to.
 fn evidence(page: &Path, records: &[(PathBuf, StoredRecord)]) -> Result<Vec<Output>, Failure> {
     let mut shown = Vec::new();
-    let mut outputs = Vec::new();
+    let mut rendered = Vec::new();
     for (dir, record) in records {
         if let Some(refusal) = report::refusal(&record.document) {
             return Err(Failure::BadInput(format!(
@@ -129,18 +129,16 @@ fn evidence(page: &Path, records: &[(PathBuf, StoredRecord)]) -> Result<Vec<Outp
         let scenario_sha256_now = fs::read_to_string(scenario_file)
             .ok()
             .map(|text| hex_digest(&text));
+        let chart_dir = chart_link(page, dir)?;
+        for output in reports(dir, record)? {
+            let name = output.path.file_name().unwrap_or_default();
+            rendered.push((format!("]({chart_dir}/{})", name.display()), output));
+        }
         shown.push(Evidence {
             record,
-            chart_dir: chart_link(page, dir)?,
+            chart_dir,
             scenario_sha256_now,
         });
-        let beside = reports(dir, record)?.into_iter();
-        outputs.extend(beside.filter(|output| {
-            output
-                .path
-                .extension()
-                .is_some_and(|ending| ending == "svg")
-        }));
     }
     let before = match fs::read_to_string(page) {
         Ok(text) => text,
@@ -148,6 +146,9 @@ fn evidence(page: &Path, records: &[(PathBuf, StoredRecord)]) -> Result<Vec<Outp
         Err(error) => return Err(Failure::BadInput(format!("{}: {error}", page.display()))),
     };
     let text = report::splice(&before, &report::render_evidence(&shown));
+    // What else a record can be rendered to is not kept as evidence.
+    rendered.retain(|(link, _)| text.contains(link));
+    let mut outputs: Vec<Output> = rendered.into_iter().map(|(_, output)| output).collect();
     outputs.push(Output {
         path: page.to_owned(),
         text,

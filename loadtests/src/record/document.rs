@@ -128,6 +128,12 @@ pub struct Decisions {
 }
 
 impl RecordDocument {
+    /// How often the arms were repeated, as far as the run came.
+    pub fn rounds(&self) -> usize {
+        let rounds = self.arms.iter().map(|arm| arm.rounds.len());
+        rounds.max().unwrap_or_default()
+    }
+
     /// Puts together what was known before, what was measured so far and what was decided from it.
     pub fn assemble(facts: &RunFacts, trials: &[TrialRecord], decisions: Decisions) -> Self {
         Self {

@@ -276,12 +276,7 @@ fn facts(document: &RecordDocument) -> Table {
             table.push([format!("load of {arm}"), load(other)]);
         }
     }
-    let rounds = document
-        .arms
-        .iter()
-        .map(|arm| arm.rounds.len())
-        .max()
-        .unwrap_or_default();
+    let rounds = document.rounds();
     table.push([
         "rounds".to_owned(),
         format!("{rounds}, seed {}", document.seed),

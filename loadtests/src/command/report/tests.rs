@@ -84,6 +84,14 @@ fn evidence_goes_into_the_page_and_is_held_against_it() {
     );
     assert!(!text.contains("STALE"));
     assert_eq!(run(&dir, Some(page.clone()), true), Ok(()));
+    let charts: Vec<String> = fs::read_dir(dir.join(CHART_DIR))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(charts.contains(&"goodput.svg".to_owned()), "{charts:?}");
+    for chart in &charts {
+        assert!(text.contains(chart), "{chart} is kept and not shown");
+    }
 
     fs::write(
         root.path().join("scenarios/storm.toml"),

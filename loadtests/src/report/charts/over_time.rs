@@ -212,12 +212,7 @@ fn time_chart(
         ticks: Vec::new(),
         format: number,
     };
-    let rounds = document
-        .arms
-        .iter()
-        .map(|arm| arm.rounds.len())
-        .max()
-        .unwrap_or_default();
+    let rounds = document.rounds();
     let note = if rounds > 1 {
         format!("The median of {rounds} rounds, second by second.")
     } else {

@@ -87,12 +87,7 @@ fn chart(
     y: Axis,
     curve: Curve,
 ) -> Chart {
-    let rounds = document
-        .arms
-        .iter()
-        .map(|arm| arm.rounds.len())
-        .max()
-        .unwrap_or_default();
+    let rounds = document.rounds();
     let name = if rounds > 1 {
         format!("median of {rounds} rounds")
     } else {

@@ -152,7 +152,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only what is refused is looked at")]
     struct Outer {
         inner: Inner,
         name: Option<String>,
@@ -162,7 +162,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only what is refused is looked at")]
     struct Inner {
         number: u8,
     }
