@@ -48,7 +48,7 @@ fn examine(programs: &Programs) -> Vec<Item> {
         },
         Item {
             name: "postgres",
-            purpose: "the service's database: run, gate, up, services, test",
+            purpose: "the service's database: run, up, services, test",
             state: told(programs.postgres())
                 .map(|found| format!("{} in {}", found.version, found.bin.display())),
         },
@@ -62,7 +62,7 @@ fn examine(programs: &Programs) -> Vec<Item> {
         },
         Item {
             name: "target-service",
-            purpose: "the service under load: run, gate, up",
+            purpose: "the service under load: run, up",
             state: told(programs.target_service()).map(|found| found.display().to_string()),
         },
         Item {
