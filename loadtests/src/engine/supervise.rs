@@ -69,7 +69,9 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     ));
     let watch = move |fold: &LoadFold| progress.set_results(fold);
     let lines = samples.clone().map(|file| (file, labels));
-    let collector = Collector::start(buffers, LoadFold::new(FoldPlan::of(trial)), lines, watch)?;
+    let fold = LoadFold::new(FoldPlan::of(trial));
+    // Left behind by a busy target, it would let samples pile up and fold them all at once.
+    let collector = Collector::start(buffers, fold, lines, precedence::take, watch)?;
     let users = Users::start(&run, base_url, workers, live)?;
     if !run.desk.wait_for_users(USERS_UP_WITHIN) {
         return Err(users.failure(plan.users));

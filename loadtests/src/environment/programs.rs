@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, OnceLock};
 
 use super::error::EnvironmentError;
 
@@ -18,6 +19,8 @@ pub struct Programs {
     /// Directories of Squall's own programs, in order.
     own_dirs: Vec<PathBuf>,
     harness: PathBuf,
+    /// Looked for once: each of several versions is a process to start.
+    postgres: Arc<OnceLock<Option<PostgresInstall>>>,
 }
 
 /// PostgreSQL's programs, all of one version.
@@ -54,6 +57,7 @@ impl Programs {
             server_dirs: server_dirs(),
             own_dirs,
             harness,
+            postgres: Arc::default(),
         })
     }
 
@@ -64,6 +68,13 @@ impl Programs {
 
     /// The newest PostgreSQL.
     pub fn postgres(&self) -> Result<PostgresInstall, EnvironmentError> {
+        self.postgres
+            .get_or_init(|| self.newest_postgres())
+            .clone()
+            .ok_or_else(|| missing("postgres", &self.server_dirs, "the package postgresql"))
+    }
+
+    fn newest_postgres(&self) -> Option<PostgresInstall> {
         self.server_dirs
             .iter()
             .filter(|dir| is_program(&dir.join("postgres")) && is_program(&dir.join("initdb")))
@@ -78,7 +89,6 @@ impl Programs {
                 })
             })
             .max_by_key(|install| leading_numbers(&install.version))
-            .ok_or_else(|| missing("postgres", &self.server_dirs, "the package postgresql"))
     }
 
     pub fn redis(&self) -> Result<PathBuf, EnvironmentError> {
@@ -100,6 +110,7 @@ impl Programs {
             server_dirs: Vec::new(),
             own_dirs: Vec::new(),
             harness: PathBuf::from("squall"),
+            postgres: Arc::default(),
         }
     }
 }

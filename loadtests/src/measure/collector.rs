@@ -41,11 +41,12 @@ impl Drop for Ending {
 }
 
 impl Collector {
-    /// `watch` sees the fold after each round of folding.
+    /// `begin` is what its thread does first; `watch` sees the fold after each round of folding.
     pub fn start(
         buffers: Arc<SampleBuffers>,
         fold: LoadFold,
         lines: Option<Lines>,
+        begin: fn(),
         watch: impl Fn(&LoadFold) + Send + 'static,
     ) -> std::io::Result<Self> {
         let ending = Ending(Arc::new(AtomicBool::new(false)));
@@ -53,6 +54,7 @@ impl Collector {
         let thread = thread::Builder::new()
             .name("squall-collector".into())
             .spawn(move || {
+                begin();
                 let mut work = Work {
                     buffers,
                     lines,

@@ -11,8 +11,8 @@ use super::users;
 use super::variant::Variant;
 
 /// The timelines of all arms together, as far as [`SHORTEST_PHASE`] allows.
-const ALL_ARMS: Duration = Duration::from_secs(3);
-const SHORTEST_PHASE: Duration = Duration::from_millis(150);
+const ALL_ARMS: Duration = Duration::from_secs(2);
+const SHORTEST_PHASE: Duration = Duration::from_millis(100);
 /// A trial lasts one deadline longer than its timeline when the service hangs.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(1);
 const HIGHEST_RATE: f64 = 400.0;

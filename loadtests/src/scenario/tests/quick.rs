@@ -28,8 +28,8 @@ fn phases_shrink_together_and_stay_in_order() {
     let plan = quick_plan(PLAIN);
     assert!(plan.quick);
     let phases = &plan.arms[0].phases;
-    assert_eq!(phases[0].duration, Duration::from_millis(2143));
-    assert_eq!(phases[1].duration, Duration::from_millis(857));
+    assert_eq!(phases[0].duration, Duration::from_millis(1429));
+    assert_eq!(phases[1].duration, Duration::from_millis(571));
     // The highest rate is 400, and the shape stays.
     assert_eq!(
         phases[0].rate,
@@ -57,7 +57,7 @@ fn many_arms_share_the_time_and_run_once() {
     let plan = quick_plan(&text);
     assert_eq!(plan.rounds, 1);
     assert!(
-        length(&plan) <= Duration::from_secs(4),
+        length(&plan) <= Duration::from_secs(3),
         "{:?}",
         length(&plan)
     );
@@ -91,7 +91,7 @@ fn faults_move_with_their_phases() {
     let span = &plan.arms[0].faults[0];
     assert_eq!(
         (span.start, span.end),
-        (Duration::from_millis(2143), Duration::from_secs(3))
+        (Duration::from_millis(1429), Duration::from_secs(2))
     );
 }
 
