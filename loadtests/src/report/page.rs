@@ -3,7 +3,8 @@
 
 use crate::record::show::{NOTHING, number};
 use crate::record::{
-    ArmDocument, ClaimOutcome, LoadSummary, Model, RecordDocument, ThresholdOutcome, Verdict,
+    ArmDocument, ClaimOutcome, LoadSummary, Model, RecordDocument, SearchRecord, ThresholdOutcome,
+    Verdict,
 };
 
 use super::comparison;
@@ -17,6 +18,8 @@ pub struct Page {
     pub verdict: Verdict,
     pub verdict_word: &'static str,
     pub summary: String,
+    /// What a search found, in one sentence; empty without a search.
+    pub found: String,
     /// What must not be overlooked, gravest first.
     pub warnings: Vec<Warning>,
     /// Its paragraphs, each on one line.
@@ -24,6 +27,8 @@ pub struct Page {
     pub shows: Vec<String>,
     pub claims: Vec<Rule>,
     pub thresholds: Vec<Rule>,
+    /// What a search counted at each value; empty without a search.
+    pub searched: Table,
     pub comparison: Table,
     pub of_arms: Table,
     pub facts: Table,
@@ -88,11 +93,19 @@ impl Page {
             verdict: document.verdict,
             verdict_word: verdict_word(document),
             summary: summary(document, &claims, &thresholds),
+            found: document
+                .search
+                .as_ref()
+                .map_or_else(String::new, SearchRecord::sentence),
             warnings: warnings(document),
             hypothesis: paragraphs(&document.hypothesis),
             shows: document.shows.clone(),
             claims,
             thresholds,
+            searched: document
+                .search
+                .as_ref()
+                .map_or_else(|| Table::new(1, ["value"]), comparison::searched),
             comparison: comparison::by_phase(document),
             of_arms: comparison::of_arms(document),
             facts: facts(document),
@@ -151,6 +164,9 @@ fn summary(document: &RecordDocument, claims: &[Rule], thresholds: &[Rule]) -> S
         _ if document.quick => {
             format!("Everything ran. {rules}, which decides nothing in a smoke run.")
         }
+        Verdict::Inconclusive if document.search.is_some() && claims.is_empty() => {
+            "The search found no boundary.".to_owned()
+        }
         Verdict::Inconclusive if document.claims.is_empty() && document.thresholds.is_empty() => {
             "No arrival was offered, so nothing was shown.".to_owned()
         }
@@ -169,11 +185,12 @@ fn warnings(document: &RecordDocument) -> Vec<Warning> {
         .invalid_reasons()
         .map(|(arm, round, reason)| format!("{arm}, round {round}: {reason}"))
         .collect();
-    warn(
-        !invalid.is_empty(),
-        "INVALID: the load generator or the measurement was at fault",
-        invalid,
-    );
+    let headline = if document.verdict == Verdict::Invalid {
+        "INVALID: the load generator or the measurement was at fault"
+    } else {
+        "REPEATED: in these runs the load generator or the measurement was at fault, and they were not counted"
+    };
+    warn(!invalid.is_empty(), headline, invalid);
     warn(
         document.verdict == Verdict::Interrupted,
         "INTERRUPTED: the run was cut short",
@@ -275,6 +292,20 @@ fn facts(document: &RecordDocument) -> Table {
         for (arm, other) in loads.iter().filter(|(_, other)| load(other) != load(first)) {
             table.push([format!("load of {arm}"), load(other)]);
         }
+    }
+    if let Some(search) = &document.search {
+        table.push([
+            "search".to_owned(),
+            format!(
+                "{} of {}, in steps of {}; {} runs of each value, each with draws of its own, seed {}",
+                search.key,
+                search.of_arm,
+                search.unit.show(search.precision),
+                search.runs,
+                document.seed
+            ),
+        ]);
+        return table;
     }
     let rounds = document.rounds();
     table.push([

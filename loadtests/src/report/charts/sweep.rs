@@ -114,6 +114,7 @@ fn chart(
         bands: Vec::new(),
         series,
         marks: Vec::new(),
+        stacks: Vec::new(),
         note: String::new(),
     }
 }

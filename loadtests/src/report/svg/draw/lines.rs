@@ -4,13 +4,15 @@
 use super::super::{Chart, Mark, Series, Style};
 use super::frame::{CHARACTER, Frame, PLOT_HEIGHT, RIGHT, WIDTH, escaped};
 
-const COLOURS: usize = 8;
+pub(super) const COLOURS: usize = 8;
 const DASHES: usize = 5;
 /// The widths of the last line and of the first, when there are many.
 const THIN: f64 = 1.8;
 const WIDE: f64 = 5.4;
 /// By how much a line is wider than the next, when there are few.
 const STEP: f64 = 0.9;
+/// Half the width of the ends of an interval.
+const CAP: f64 = 5.0;
 
 /// How a line is drawn: its class, and more attributes.
 pub(super) struct Look {
@@ -24,7 +26,9 @@ impl Look {
             Style::Line(number) => {
                 format!("s s{} d{}", number % COLOURS, number % DASHES)
             }
-            Style::DottedLine(number) | Style::Dots(number) => format!("s s{}", number % COLOURS),
+            Style::DottedLine(number) | Style::Dots(number) | Style::Interval(number) => {
+                format!("s s{}", number % COLOURS)
+            }
             Style::Reference => "s reference".to_owned(),
         };
         let width = match style {
@@ -69,6 +73,10 @@ impl Frame<'_> {
 
     fn series(&mut self, series: &Series) {
         let look = Look::of(self.chart, series.style);
+        if matches!(series.style, Style::Interval(_)) {
+            self.intervals(series, &look);
+            return;
+        }
         if !matches!(series.style, Style::Dots(_)) {
             for stretch in series
                 .points
@@ -103,6 +111,19 @@ impl Frame<'_> {
                     self.y(y)
                 ));
             }
+        }
+    }
+
+    fn intervals(&mut self, series: &Series, look: &Look) {
+        for ends in series.points.chunks_exact(2) {
+            let [(x, Some(low)), (_, Some(high))] = ends else {
+                continue;
+            };
+            let (x, low, high) = (self.x(*x), self.y(*low), self.y(*high));
+            let (left, right) = (x - CAP, x + CAP);
+            self.line(format_args!(
+                r#"<path {look} d="M{left:.1},{low:.1}H{right:.1}M{x:.1},{low:.1}V{high:.1}M{left:.1},{high:.1}H{right:.1}"/>"#
+            ));
         }
     }
 
