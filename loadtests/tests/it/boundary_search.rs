@@ -137,24 +137,24 @@ fn a_mistake_in_a_search_is_bad_input_with_its_line() {
             "high = 9",
             "high = 3",
             [
-                "x.toml:18:8",
+                "x.toml:19:8",
                 "\"high\" in [search] is 3, which is not above",
             ],
         ),
         (
             "only.failed",
             "olny.failed",
-            ["x.toml:20:9", "did you mean \"only\"?"],
+            ["x.toml:21:9", "did you mean \"only\"?"],
         ),
         (
             "closed.users",
             "closed.usrs",
-            ["x.toml:16:7", "did you mean \"users\"?"],
+            ["x.toml:17:7", "did you mean \"users\"?"],
         ),
         (
             "search(\"low\")",
             "arm.users_4.only.ok",
-            ["x.toml:23:9", "can only speak of search"],
+            ["x.toml:24:9", "can only speak of search"],
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();

@@ -145,7 +145,9 @@ fn path(section: &mut Section<'_>, key: &str) -> Option<Vec<String>> {
     let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     let verdict = match segments.as_slice() {
-        [.., ""] | ["", ..] => Err("is no dotted path, such as phases.burst.duration".to_owned()),
+        parts if parts.contains(&"") => Err(format!(
+            "is \"{key}\", which is no dotted path such as phases.burst.duration"
+        )),
         ["load", _, ..] | ["phases", _, "duration"] | ["phases", _, "rate", ..] => Ok(()),
         _ => arms::check_path(&path).map_err(|_| {
             format!(
