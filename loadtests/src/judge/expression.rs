@@ -11,7 +11,8 @@ use cel::common::ast::{
 };
 
 use super::formula::ClaimError;
-use super::reference::{PathProblem, Reference};
+use super::reference::Reference;
+use super::scoped::PathProblem;
 use super::vocabulary::Vocabulary;
 
 /// What an expression is about.

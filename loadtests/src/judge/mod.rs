@@ -8,6 +8,7 @@ mod claim;
 mod expression;
 mod formula;
 mod reference;
+mod scoped;
 mod search;
 mod threshold;
 mod threshold_rule;

@@ -324,7 +324,7 @@ mod tests {
         let page = |requests: f64| {
             let sample = |route: &str, part: &str, seconds: f64| {
                 let labels = format!("{{http_route=\"{route}\",part=\"{part}\"}}");
-                let name = "target_request_time_split_seconds";
+                let name = "target_request_time_seconds";
                 format!(
                     "{name}_sum{labels} {}\n{name}_count{labels} {requests}\n",
                     seconds * requests

@@ -85,6 +85,13 @@ impl SearchRecord {
         self.points.iter().any(|point| point.arm == arm)
     }
 
+    /// Whether it holds at the low end of the range.
+    pub fn is_falling(&self) -> bool {
+        self.points
+            .first()
+            .is_some_and(|first| first.held * 2 > first.runs)
+    }
+
     /// What it found, in one sentence.
     pub fn sentence(&self) -> String {
         let show = |value: f64| self.unit.show(value);
@@ -96,7 +103,7 @@ impl SearchRecord {
             );
         };
         let Some(crossing) = self.crossing else {
-            let often = if first.held * 2 > first.runs {
+            let often = if self.is_falling() {
                 "in most runs"
             } else {
                 "in no more than half of the runs"
@@ -107,7 +114,7 @@ impl SearchRecord {
                 show(last.value)
             );
         };
-        let (below, above) = if first.held * 2 > first.runs {
+        let (below, above) = if self.is_falling() {
             ("most", "few")
         } else {
             ("few", "most")

@@ -233,11 +233,11 @@ const fn per_request(
 ) -> Figure {
     let source = Source::Share {
         part: Selector {
-            metric: "target_request_time_split_seconds_sum",
+            metric: "target_request_time_seconds_sum",
             labels: part,
         },
         whole: Selector {
-            metric: "target_request_time_split_seconds_count",
+            metric: "target_request_time_seconds_count",
             labels: &[("part", "own")],
         },
     };

@@ -2,8 +2,9 @@
 
 use crate::record::show::number;
 use crate::record::{RecordDocument, SearchRecord};
+use crate::scenario::SearchUnit;
 
-use super::super::svg::{Axis, Band, BandKind, Chart, Mark, Scale, Series, Style};
+use super::super::svg::{Axis, Band, BandKind, Chart, LabelAt, Mark, Scale, Series, Style};
 
 /// The colour of intervals: grey, behind what was counted.
 const GREY: usize = 7;
@@ -39,8 +40,8 @@ pub fn chart(document: &RecordDocument) -> Option<Chart> {
         ),
         x: Axis {
             label: match search.unit {
-                crate::scenario::SearchUnit::Seconds => format!("{}, seconds", search.key),
-                crate::scenario::SearchUnit::Number => search.key.clone(),
+                SearchUnit::Seconds => format!("{}, seconds", search.key),
+                SearchUnit::Number => search.key.clone(),
             },
             scale: Scale::Linear,
             min,
@@ -51,20 +52,21 @@ pub fn chart(document: &RecordDocument) -> Option<Chart> {
         y: Axis {
             label: "share of runs".to_owned(),
             scale: Scale::Linear,
-            min: 0.0,
-            max: 1.0,
+            // Room for the circles at both ends.
+            min: -0.06,
+            max: 1.06,
             ticks: vec![0.0, 0.25, 0.5, 0.75, 1.0],
             format: percent,
         },
         bands: band(search, min, max).into_iter().collect(),
         series: vec![
             Series {
-                name: "its 95 % interval (Wilson)".to_owned(),
+                name: "95 % interval (Wilson)".to_owned(),
                 style: Style::Interval(GREY),
                 points: intervals.collect(),
             },
             Series {
-                name: format!("held, of {} runs", search.runs),
+                name: format!("share of {} runs that hold", search.runs),
                 style: Style::DottedLine(0),
                 points: shares.collect(),
             },
@@ -76,6 +78,12 @@ pub fn chart(document: &RecordDocument) -> Option<Chart> {
                 x: crossing.value,
                 y: 0.5,
                 label: search.unit.show(crossing.value),
+                // The curve leaves this corner free.
+                at: if search.is_falling() {
+                    LabelAt::Above
+                } else {
+                    LabelAt::Below
+                },
             })
             .into_iter()
             .collect(),

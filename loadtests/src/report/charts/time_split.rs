@@ -43,13 +43,20 @@ pub fn chart(document: &RecordDocument) -> Option<Chart> {
     if stacks.is_empty() {
         return None;
     }
+    let spent = |part: &usize| stacks.iter().any(|stack: &Stack| stack.parts[*part] > 0.0);
+    let kept: Vec<usize> = (0..PARTS.len()).filter(spent).collect();
     let totals = stacks.iter().map(Stack::total);
     let x = Axis::from_zero("mean time of a request in the service", totals, millis);
-    let names = PARTS.iter().enumerate().map(|(number, (_, name))| Series {
-        name: (*name).to_owned(),
-        style: Style::Line(number),
+    // A part on which nothing was spent anywhere, such as a gateway that was not called, is left out.
+    let names = kept.iter().map(|part| Series {
+        name: PARTS[*part].1.to_owned(),
+        style: Style::Line(*part),
         points: Vec::new(),
     });
+    let names: Vec<Series> = names.collect();
+    for stack in &mut stacks {
+        stack.parts = kept.iter().map(|part| stack.parts[*part]).collect();
+    }
     Some(Chart {
         slug: "time-split".to_owned(),
         title: "Where a request's time goes".to_owned(),
@@ -58,7 +65,7 @@ pub fn chart(document: &RecordDocument) -> Option<Chart> {
         // Stacks have names instead.
         y: Axis::from_zero("", std::iter::empty(), number),
         bands: Vec::new(),
-        series: names.collect(),
+        series: names,
         marks: Vec::new(),
         stacks,
         note: "As the service measures it, over all routes. Time before a request is accepted and after it is answered is not in it.".to_owned(),

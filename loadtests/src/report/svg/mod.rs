@@ -92,4 +92,14 @@ pub struct Mark {
     pub x: f64,
     pub y: f64,
     pub label: String,
+    pub at: LabelAt,
+}
+
+/// Where the name of a mark stands, to its right where there is room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelAt {
+    /// Just above the axis.
+    Foot,
+    Above,
+    Below,
 }

@@ -70,7 +70,7 @@ fn a_search_is_told_in_a_sentence_a_chart_and_a_table() {
         "How often it holds, by phases.brownout.duration",
         "crossing between 6 s and 20 s",
         ">9.5 s<",
-        "held, of 5 runs",
+        "share of 5 runs that hold",
         "half of the runs",
         ">100 %<",
     ] {
@@ -187,5 +187,6 @@ fn without_those_figures_there_is_no_such_chart() {
     });
     let svg = chart(&report, "time-split.svg").unwrap();
     place(svg, ">3 ms<");
+    assert!(!svg.contains("gateway</text>"), "nothing was spent there");
     assert!(!svg.contains(">before<"));
 }

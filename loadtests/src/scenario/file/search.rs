@@ -151,8 +151,8 @@ fn path(section: &mut Section<'_>, key: &str) -> Option<Vec<String>> {
         ["load", _, ..] | ["phases", _, "duration"] | ["phases", _, "rate", ..] => Ok(()),
         _ => arms::check_path(&path).map_err(|_| {
             format!(
-                "is \"{key}\", which a search cannot vary: it varies one number or duration below \
-                 service, load or environment.edges, or phases.NAME.duration or phases.NAME.rate"
+                "is \"{key}\", which a search cannot vary: it varies a number or duration that an arm may set \
+                 (service.* and others), or load.*, phases.NAME.duration or phases.NAME.rate"
             )
         }),
     };

@@ -190,7 +190,7 @@ fn a_key_that_cannot_be_varied_is_refused() {
         (
             "phases.burst.duration",
             "phases.burst.durration",
-            "x.toml:11:7: \"key\" in [search] is \"phases.burst.durration\", which a search cannot vary: it varies one number or duration below service, load",
+            "x.toml:11:7: \"key\" in [search] is \"phases.burst.durration\", which a search cannot vary: it varies a number or duration that an arm may set",
         ),
         (
             "phases.burst.duration",

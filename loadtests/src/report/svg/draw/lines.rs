@@ -1,10 +1,10 @@
 //! Lines, dots and marks. Lines that lie on each other must all be seen: the earlier a line is drawn
 //! the wider it is, and their dashes differ.
 
-use super::super::{Chart, Mark, Series, Style};
+use super::super::{Chart, LabelAt, Mark, Series, Style};
 use super::frame::{CHARACTER, Frame, PLOT_HEIGHT, RIGHT, WIDTH, escaped};
 
-pub(super) const COLOURS: usize = 8;
+const COLOURS: usize = 8;
 const DASHES: usize = 5;
 /// The widths of the last line and of the first, when there are many.
 const THIN: f64 = 1.8;
@@ -138,7 +138,11 @@ impl Frame<'_> {
         };
         self.line(format_args!(
             r#"<line class="mark" x1="{x:.1}" y1="{y:.1}" x2="{x:.1}" y2="{bottom:.1}"/><circle class="mark" cx="{x:.1}" cy="{y:.1}" r="7"/><text class="mark-name" text-anchor="{anchor}" x="{text_x:.1}" y="{:.1}">{}</text>"#,
-            bottom - 10.0,
+            match mark.at {
+                LabelAt::Foot => bottom - 10.0,
+                LabelAt::Above => y - 9.0,
+                LabelAt::Below => y + 18.0,
+            },
             escaped(&mark.label),
         ));
     }

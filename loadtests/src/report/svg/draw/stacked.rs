@@ -1,8 +1,7 @@
 //! Horizontal bars of stacked parts: one per stack, in named groups, over one axis at the bottom.
 
-use super::super::{Chart, Stack};
+use super::super::{Chart, Series, Stack, Style};
 use super::frame::{BELOW, CHARACTER, Frame, RIGHT, ROW, WIDTH, escaped};
-use super::lines::COLOURS;
 
 /// Where bars begin; names stand to the left of it.
 const BARS: f64 = 170.0;
@@ -10,6 +9,8 @@ const BARS: f64 = 170.0;
 const TOTAL: f64 = 64.0;
 const BAR: f64 = 18.0;
 const GROUP: f64 = 22.0;
+/// The colours of parts.
+const FILLS: usize = 4;
 
 /// The height of all bars with the names of their groups.
 pub(super) fn height(chart: &Chart) -> f64 {
@@ -27,10 +28,10 @@ impl Frame<'_> {
     pub(super) fn swatches(&mut self) {
         let mut x = BARS;
         let y = 26.0 + 0.75 * ROW;
-        for (number, series) in self.chart.series.iter().enumerate() {
+        for series in &self.chart.series {
             self.line(format_args!(
-                r#"<rect class="b{}" x="{x:.1}" y="{:.1}" width="12" height="12"/><text x="{:.1}" y="{y:.1}">{}</text>"#,
-                number % COLOURS,
+                r#"<rect class="{}" x="{x:.1}" y="{:.1}" width="12" height="12"/><text x="{:.1}" y="{y:.1}">{}</text>"#,
+                fill(series),
                 y - 10.0,
                 x + 18.0,
                 escaped(&series.name),
@@ -68,12 +69,12 @@ impl Frame<'_> {
         ));
         let format = self.chart.x.format;
         let mut from = 0.0;
-        for (number, (part, series)) in stack.parts.iter().zip(&self.chart.series).enumerate() {
+        for (part, series) in stack.parts.iter().zip(&self.chart.series) {
             let (left, right) = (self.along(from), self.along(from + part));
             from += part;
             self.line(format_args!(
-                r#"<rect class="b{}" x="{left:.1}" y="{:.1}" width="{:.1}" height="{:.1}"><title>{}: {}</title></rect>"#,
-                number % COLOURS,
+                r#"<rect class="{}" x="{left:.1}" y="{:.1}" width="{:.1}" height="{:.1}"><title>{}: {}</title></rect>"#,
+                fill(series),
                 y + 2.0,
                 right - left,
                 BAR - 4.0,
@@ -110,6 +111,17 @@ impl Frame<'_> {
 
     fn along(&self, value: f64) -> f64 {
         BARS + self.chart.x.position(value) * (WIDTH - BARS - TOTAL - RIGHT)
+    }
+}
+
+/// The class of a part's colour.
+fn fill(series: &Series) -> String {
+    match series.style {
+        Style::Line(number)
+        | Style::DottedLine(number)
+        | Style::Interval(number)
+        | Style::Dots(number) => format!("b{}", number % FILLS),
+        Style::Reference => "b0".to_owned(),
     }
 }
 
