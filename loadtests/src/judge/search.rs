@@ -117,10 +117,7 @@ impl SearchRule {
 
     fn progress_of(&self, counted: &[Value]) -> Progress {
         let wanted = self.facts.runs;
-        if counted
-            .iter()
-            .any(|value| value.not_counted >= wanted.max(2))
-        {
+        if counted.iter().any(|value| value.not_counted >= wanted) {
             return Progress::GivenUp;
         }
         let answers: Vec<Option<bool>> = self

@@ -88,8 +88,10 @@ pub fn chart(document: &RecordDocument) -> Option<Chart> {
             .into_iter()
             .collect(),
         stacks: Vec::new(),
-        note: "Each circle is one value. The interval of the crossing runs from the last value that is shown to lie on the one side of one half to the first that is shown to lie on the other."
-            .to_owned(),
+        note: format!(
+            "Each circle is one value: in how many of its runs `{}` held. The crossing lies between the last value that is shown to be on one side of one half and the first that is shown to be on the other.",
+            search.until
+        ),
     })
 }
 

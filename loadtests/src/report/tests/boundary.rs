@@ -60,6 +60,7 @@ fn a_search_is_told_in_a_sentence_a_chart_and_a_table() {
     place(&report.html, sentence);
     place(&report.markdown, &sentence.replace('_', "\\_"));
     place(&report.markdown, "| 9 s | 5 | 4 | 80 % |");
+    place(&report.html, "in how many of its runs `after.goodput");
     place(
         &report.markdown,
         "phases.brownout.duration of naive, in steps of 1 s; 5 runs of each value",

@@ -136,6 +136,7 @@ fn the_interval_holds_the_truth_for_nearly_all_seeds_however_steep_the_curve() {
         for direction in [1.0, -1.0] {
             let logistic = |value: f64| 1.0 / (1.0 + (direction * (value - at) / width).exp());
             let mut misses = 0;
+            let mut closed = 0;
             let mut error = 0.0;
             for seed in 0..1_000 {
                 let Some(found) = searched(seed * 7_919 + 1, &logistic) else {
@@ -145,8 +146,11 @@ fn the_interval_holds_the_truth_for_nearly_all_seeds_however_steep_the_curve() {
                 let within = found.low.is_none_or(|low| low <= at)
                     && found.high.is_none_or(|high| at <= high);
                 misses += u32::from(!within);
+                closed += u32::from(found.low.is_some() && found.high.is_some());
                 error += (found.value - at).abs() / 1_000.0;
             }
+            // Where both ends of the range are beyond doubt, no interval is left open.
+            assert!(width > 1.0 || closed >= 990, "{closed} closed at {at}");
             assert!(misses <= 50, "{misses} misses at {at} with width {width}");
             assert!(
                 error < 0.5 + width,
