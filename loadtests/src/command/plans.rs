@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use crate::journey::Journeys;
 use crate::judge::{ClaimText, Judge, RuleError, ThresholdText, Vocabulary};
-use crate::record::SweepFacts;
+use crate::record::{SearchFacts, SweepFacts};
 use crate::scenario::{
     self, Diagnostics, EnvironmentSpec, JourneyDefinition, LabSpec, LoadSpec, Options, Plan,
-    WeightedJourney,
+    Search, WeightedJourney,
 };
 
 use super::Failure;
@@ -74,7 +74,21 @@ fn vocabulary(plan: &Plan) -> Vocabulary {
             key: sweep.key.clone(),
             values: sweep.values.clone(),
         }),
+        search: plan.search.as_ref().map(search_facts),
         steps: plan.arms.first().and_then(|arm| step_names(&arm.load)),
+    }
+}
+
+fn search_facts(search: &Search) -> SearchFacts {
+    SearchFacts {
+        key: search.key.clone(),
+        unit: search.unit,
+        of_arm: search.of_arm.clone(),
+        until: search.until.clone(),
+        runs: search.runs,
+        precision: search.precision,
+        values: search.values.clone(),
+        arms: search.arms.iter().map(|arm| arm.name.clone()).collect(),
     }
 }
 
@@ -120,6 +134,12 @@ fn rule_errors(plan: &Plan, errors: &[RuleError]) -> Failure {
     let mut message = String::new();
     for error in errors {
         let (at, error): (_, &dyn std::fmt::Display) = match error {
+            RuleError::Until(error) => {
+                let at = plan.search.as_ref().map(|search| &search.until_at);
+                let at = at.map_or_else(String::new, |at| format!("{at}: "));
+                let _ = writeln!(message, "{at}{error}");
+                continue;
+            }
             RuleError::Claim { index, error } => (&plan.claims[*index].at, error),
             RuleError::Threshold { index, error } => (&plan.thresholds[*index].at, error),
         };

@@ -88,6 +88,9 @@ impl Display {
 
 /// The last words of a run: what was decided, and where to read more.
 pub fn say_verdict(document: &RecordDocument, out: &Path) {
+    if let Some(search) = &document.search {
+        eprintln!("  {}", search.sentence());
+    }
     for claim in &document.claims {
         eprintln!("  {}  {}", mark(claim.holds), claim.says);
         eprintln!("        {}", claim.observed);

@@ -16,8 +16,8 @@ use crate::record::store::{RecordStore, StoreError};
 use crate::record::{
     ArmFacts, Decisions, Machine, RecordDocument, RunFacts, SweepFacts, TrialRecord, Verdict,
 };
-use crate::scenario::{Options, Plan, UrlLoad};
-use crate::strategy::{Rounds, Strategy as _};
+use crate::scenario::{Arm, Options, Plan, UrlLoad};
+use crate::strategy;
 use crate::units;
 
 use super::plans::{self, Prepared};
@@ -211,7 +211,7 @@ fn run_one(
     let Prepared { plan, judge } = scenario;
     let facts = facts(plan);
     let store = RecordStore::create(out).map_err(not_kept)?;
-    let mut strategy = Rounds::new(plan);
+    let mut strategy = strategy::of(plan, judge);
     let display = Display::new(plan, strategy.expected());
     let mut trials: Vec<TrialRecord> = Vec::new();
     let mut broken = None;
@@ -280,8 +280,7 @@ fn facts(plan: &Plan) -> RunFacts {
         quick: plan.quick,
         started_at: Timestamp::now(),
         machine: Machine::here(),
-        arms: plan
-            .arms
+        arms: arms(plan)
             .iter()
             .map(|arm| ArmFacts {
                 name: arm.name.clone(),
@@ -292,6 +291,14 @@ fn facts(plan: &Plan) -> RunFacts {
             key: sweep.key.clone(),
             values: sweep.values.clone(),
         }),
+    }
+}
+
+/// Of a search, every value that it may try; its record keeps those that it does.
+fn arms(plan: &Plan) -> &[Arm] {
+    match &plan.search {
+        Some(search) => &search.arms,
+        None => &plan.arms,
     }
 }
 

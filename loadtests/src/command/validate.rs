@@ -6,7 +6,7 @@ use crate::environment::{self, Programs};
 use crate::fault;
 use crate::journey::Journeys;
 use crate::scenario::{self, EnvironmentSpec, Options};
-use crate::strategy::{Rounds, Strategy as _};
+use crate::strategy;
 
 use super::plans::{self, Prepared};
 use super::service_keys::{self, Checked};
@@ -66,7 +66,7 @@ fn scenario_of(name: &str, options: &Options) -> Result<Prepared, Failure> {
 pub fn check(prepared: &Prepared, journeys: &Journeys) -> Result<(), Failure> {
     check_plan(prepared, journeys)?;
     let programs = Programs::discover().map_err(anyhow::Error::from)?;
-    for trial in Rounds::new(&prepared.plan).extremes() {
+    for trial in strategy::of(&prepared.plan, &prepared.judge).extremes() {
         environment::check(&trial.environment, &programs).map_err(super::environment_failure)?;
     }
     service_keys::check(&prepared.plan, &programs).map(drop)
@@ -75,7 +75,7 @@ pub fn check(prepared: &Prepared, journeys: &Journeys) -> Result<(), Failure> {
 /// Every corner of the plan: faults that its environment can have, journeys that its target can
 /// serve.
 fn check_plan(prepared: &Prepared, journeys: &Journeys) -> Result<(), Failure> {
-    for trial in Rounds::new(&prepared.plan).extremes() {
+    for trial in strategy::of(&prepared.plan, &prepared.judge).extremes() {
         if let EnvironmentSpec::Lab(lab) = &trial.environment {
             fault::check(&trial.faults, lab)
                 .map_err(|error| Failure::BadInput(error.to_string()))?;

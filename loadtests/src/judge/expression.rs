@@ -1,28 +1,44 @@
 //! Turns a claim's syntax tree into one in which every figure is a variable of its own.
 //!
-//! Each path that begins with `arm`, each `sweep("...")` and each `knee("...")` is resolved against
-//! the names of the scenario and replaced, so that evaluation cannot meet an unknown name. Whole
-//! numbers become doubles, since figures are doubles and CEL does not mix the two in arithmetic.
+//! Each path that begins with `arm` (of one trial: each path), each `sweep("...")`, `knee("...")`
+//! and `search("...")` is resolved against the names of the scenario and replaced, so that
+//! evaluation cannot meet an unknown name. Whole numbers become doubles, since figures are doubles
+//! and CEL does not mix the two in arithmetic.
 
 use cel::IdedExpr;
 use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SourceInfo, operators,
 };
 
-use super::claim::ClaimError;
-use super::reference::{PathProblem, Reference};
+use super::formula::ClaimError;
+use super::reference::Reference;
+use super::scoped::PathProblem;
 use super::vocabulary::Vocabulary;
+
+/// What an expression is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All arms of a round: `arm.NAME.PHASE.FIGURE`.
+    Arms,
+    /// One trial: `PHASE.FIGURE`.
+    Trial,
+    /// What a search came to: `search("crossing")`.
+    Search,
+}
 
 /// Replaces figures in a tree and collects them.
 pub struct Resolver<'a> {
     names: &'a Vocabulary,
+    scope: Scope,
     source: &'a SourceInfo,
     /// Variables that macros such as `all` introduce, innermost last.
     bound: Vec<String>,
     pub references: Vec<Reference>,
 }
 
-/// A path as written: where it begins and its segments after `arm`.
+type Resolve = fn(&str, &Vocabulary) -> Result<Reference, PathProblem>;
+
+/// A path as written: where it begins and its segments, without the `arm` that it begins with.
 struct Path {
     start: u64,
     segments: Vec<String>,
@@ -34,9 +50,10 @@ pub fn variable(index: usize) -> String {
 }
 
 impl<'a> Resolver<'a> {
-    pub fn new(names: &'a Vocabulary, source: &'a SourceInfo) -> Self {
+    pub fn new(names: &'a Vocabulary, source: &'a SourceInfo, scope: Scope) -> Self {
         Self {
             names,
+            scope,
             source,
             bound: Vec::new(),
             references: Vec::new(),
@@ -45,7 +62,11 @@ impl<'a> Resolver<'a> {
 
     pub fn resolve(&mut self, node: &mut IdedExpr) -> Result<(), ClaimError> {
         if let Some(path) = self.figure_path(node)? {
-            let reference = Reference::of_arm(&path.segments, self.names)
+            let resolve = match self.scope {
+                Scope::Trial => Reference::of_trial,
+                Scope::Arms | Scope::Search => Reference::of_arm,
+            };
+            let reference = resolve(&path.segments, self.names)
                 .map_err(|problem| self.in_path(&path, problem))?;
             node.expr = self.replacement(reference);
             return Ok(());
@@ -122,14 +143,19 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// `sweep("...")` and `knee("...")`.
+    /// `sweep("...")`, `knee("...")` and `search("...")`.
     fn function(&self, id: u64, call: &CallExpr) -> Result<Option<Reference>, ClaimError> {
-        let resolve = match (call.func_name.as_str(), &call.target) {
-            ("sweep", None) => Reference::of_sweep,
-            ("knee", None) => Reference::of_knee,
+        let (resolve, example): (Resolve, &str) = match (call.func_name.as_str(), &call.target) {
+            ("sweep", None) => (Reference::of_sweep, "PHASE.goodput"),
+            ("knee", None) => (Reference::of_knee, "PHASE.goodput"),
+            ("search", None) => (Reference::of_search, "crossing"),
             _ => return Ok(None),
         };
         let name = &call.func_name;
+        if self.scope == Scope::Trial {
+            let message = format!("{name}() is about many trials, and this about one");
+            return Err(self.at(id, message));
+        }
         let [
             IdedExpr {
                 id: argument,
@@ -139,7 +165,7 @@ impl<'a> Resolver<'a> {
         else {
             return Err(self.at(
                 id,
-                format!("{name} takes one text, as in {name}(\"PHASE.goodput\")"),
+                format!("{name} takes one text, as in {name}(\"{example}\")"),
             ));
         };
         resolve(text.inner(), self.names)
@@ -147,7 +173,7 @@ impl<'a> Resolver<'a> {
             .map_err(|problem| self.at(*argument, problem.message))
     }
 
-    /// The path that a node spells, if it begins with `arm`.
+    /// The path that a node spells, if it begins with `arm`; of one trial, whatever it begins with.
     fn figure_path(&self, node: &IdedExpr) -> Result<Option<Path>, ClaimError> {
         let mut segments = Vec::new();
         let mut dynamic = false;
@@ -155,7 +181,12 @@ impl<'a> Resolver<'a> {
         let mut current = node;
         loop {
             current = match &current.expr {
-                Expr::Ident(name) if name == "arm" && !self.bound.contains(name) => break,
+                Expr::Ident(name) if self.begins_path(name) => {
+                    if self.scope == Scope::Trial {
+                        segments.push(name.clone());
+                    }
+                    break;
+                }
                 Expr::Select(select) => {
                     segments.push(select.field.clone());
                     tested |= select.test;
@@ -191,13 +222,22 @@ impl<'a> Resolver<'a> {
         Err(self.at(current.id, problem.to_owned()))
     }
 
+    fn begins_path(&self, name: &String) -> bool {
+        let free = !name.starts_with('@') && !self.bound.contains(name);
+        free && (name == "arm" || self.scope == Scope::Trial)
+    }
+
     fn known_variable(&self, id: u64, name: &str) -> Result<(), ClaimError> {
         if name.starts_with('@') || self.bound.iter().any(|bound| bound == name) {
             return Ok(());
         }
+        let written = match self.scope {
+            Scope::Search => "search(\"crossing\")",
+            Scope::Arms | Scope::Trial => "arm.NAME.PHASE.FIGURE",
+        };
         Err(self.at(
             id,
-            format!("there is no `{name}`; figures are written arm.NAME.PHASE.FIGURE"),
+            format!("there is no `{name}`; figures are written {written}"),
         ))
     }
 
@@ -217,11 +257,15 @@ impl<'a> Resolver<'a> {
     /// Points at the segment that is wrong: searched for in the text after the path's beginning.
     fn in_path(&self, path: &Path, problem: PathProblem) -> ClaimError {
         let text: Vec<char> = self.source.source.chars().collect();
+        let begin = match self.scope {
+            Scope::Trial => 0,
+            Scope::Arms | Scope::Search => "arm".len(),
+        };
         let mut offset = self
             .source
             .offset_for(path.start)
             .map_or(0, |(start, _)| start as usize)
-            + "arm".len();
+            + begin;
         for segment in path.segments.iter().take(problem.segment) {
             offset = find(&text, offset, segment)
                 .map_or(offset, |found| found + segment.chars().count());

@@ -6,7 +6,10 @@
 mod agreement;
 mod claim;
 mod expression;
+mod formula;
 mod reference;
+mod scoped;
+mod search;
 mod threshold;
 mod threshold_rule;
 mod validity;
@@ -20,6 +23,7 @@ use thiserror::Error;
 use crate::record::{Decisions, TrialRecord};
 
 pub use claim::{Claim, ClaimError};
+pub use search::{Progress, SearchRule};
 pub use threshold::{Metric, Operator, Threshold, ThresholdError};
 pub use threshold_rule::{ThresholdRule, ThresholdRuleError};
 pub use validity::{GeneratorAccount, assess};
@@ -53,6 +57,8 @@ pub enum RuleError {
         index: usize,
         error: ThresholdRuleError,
     },
+    #[error("until: {0}")]
+    Until(ClaimError),
 }
 
 /// A scenario's rules, compiled and checked.
@@ -61,6 +67,7 @@ pub struct Judge {
     vocabulary: Vocabulary,
     claims: Vec<Claim>,
     thresholds: Vec<ThresholdRule>,
+    search: Option<SearchRule>,
 }
 
 impl Judge {
@@ -75,7 +82,14 @@ impl Judge {
             vocabulary,
             claims: Vec::new(),
             thresholds: Vec::new(),
+            search: None,
         };
+        if let Some(facts) = &compiled.vocabulary.search {
+            match SearchRule::compile(facts, &compiled.vocabulary) {
+                Ok(search) => compiled.search = Some(search),
+                Err(error) => errors.push(RuleError::Until(error)),
+            }
+        }
         for (index, text) in claims.iter().enumerate() {
             match Claim::compile(text.says, text.check, &compiled.vocabulary) {
                 Ok(claim) => compiled.claims.push(claim),
@@ -98,29 +112,47 @@ impl Judge {
     /// The figures of an arm's phases that some claim needs and that are read from a server:
     /// when their scrape is missed, the trial is invalid.
     pub fn needed_server_figures(&self, arm: &str) -> BTreeSet<(String, &'static str)> {
-        self.claims
+        let of_claims = self
+            .claims
             .iter()
-            .flat_map(|claim| claim.server_figures(arm))
-            .collect()
+            .flat_map(|claim| claim.server_figures(arm));
+        let of_search = self
+            .search
+            .iter()
+            .flat_map(|search| search.server_figures(arm));
+        of_claims.chain(of_search).collect()
+    }
+
+    /// How a search is judged, where the scenario is one.
+    pub fn search(&self) -> Option<&SearchRule> {
+        self.search.as_ref()
     }
 
     /// What the trials so far say. `interrupted`: the run was cut short by its user.
     pub fn decide(&self, trials: &[TrialRecord], quick: bool, interrupted: bool) -> Decisions {
+        let search = self.search.as_ref().map(|search| search.outcome(trials));
         let claims: Vec<_> = self
             .claims
             .iter()
-            .map(|claim| claim.judge(trials))
+            .map(|claim| match &search {
+                Some(search) => claim.judge_search(search),
+                None => claim.judge(trials),
+            })
             .collect();
         let thresholds: Vec<_> = self
             .thresholds
             .iter()
             .flat_map(|rule| rule.judge(trials, &self.vocabulary))
             .collect();
-        let verdict = verdict(trials, &claims, &thresholds, quick, interrupted);
+        let verdict = match &self.search {
+            Some(rule) => rule.verdict(trials, &claims, quick, interrupted),
+            None => verdict(trials, &claims, &thresholds, quick, interrupted),
+        };
         Decisions {
             verdict,
             claims,
             thresholds,
+            search,
         }
     }
 }

@@ -1,17 +1,26 @@
-//! What a claim can speak of: a figure of an arm's phase, of an arm, or of a whole sweep.
+//! What a claim can speak of: a figure of an arm's phase, of an arm, of a whole sweep, or what a
+//! search came to.
 
-use crate::record::figures::{self, Figure, Unit};
-use crate::record::{ArmFigure, PhaseFigure, SweepFacts, TrialRecord, arm_figures};
+use crate::record::figures::Unit;
+use crate::record::{SearchFacts, SearchRecord, SweepFacts, TrialRecord};
 use crate::scenario::suggestion;
 use crate::stats;
 
-use super::vocabulary::{Vocabulary, known};
+use super::scoped::{PathProblem, Scoped};
+use super::vocabulary::Vocabulary;
 
 /// A checked reference.
 #[derive(Debug, Clone)]
 pub enum Reference {
     /// `arm.NAME.PHASE.figure` or `arm.NAME.figure`.
     Arm { arm: String, figure: Scoped },
+    /// `PHASE.figure` or `recovery_s`, of the trial that the expression is about.
+    Trial(Scoped),
+    /// `search("crossing")`, `search("low")`, `search("high")`.
+    Search {
+        part: SearchPart,
+        search: SearchFacts,
+    },
     /// `sweep("PHASE.figure")`: one number per arm, in the order of the swept values.
     Sweep {
         figure: Scoped,
@@ -28,12 +37,19 @@ pub enum Reference {
     },
 }
 
-/// A figure with where it is looked for in a trial.
-#[derive(Debug, Clone)]
-pub enum Scoped {
-    Phase { phase: String, figure: PhaseFigure },
-    WholeTrial(&'static Figure),
+/// Which number of a search's crossing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchPart {
+    Crossing,
+    Low,
+    High,
 }
+
+const SEARCH_PARTS: [(&str, SearchPart); 3] = [
+    ("crossing", SearchPart::Crossing),
+    ("low", SearchPart::Low),
+    ("high", SearchPart::High),
+];
 
 /// What a reference stands for in one round.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,16 +58,17 @@ pub enum Measured {
     List(Vec<f64>),
 }
 
-/// Which segment of a path is wrong, from 0, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathProblem {
-    pub segment: usize,
-    pub message: String,
-}
-
 impl Reference {
     /// Resolves what follows `arm.`: the arm's name, then a phase and a figure, or a figure of the arm.
     pub fn of_arm(path: &[String], names: &Vocabulary) -> Result<Self, PathProblem> {
+        if names.search.is_some() {
+            let message = "a search makes its arms while it runs, so that a claim can only speak of \
+                           search(\"crossing\"), search(\"low\") and search(\"high\")";
+            return Err(PathProblem {
+                segment: 0,
+                message: message.to_owned(),
+            });
+        }
         let Some((written, rest)) = path.split_first() else {
             let message = format!(
                 "an arm must follow, as in arm.{}",
@@ -69,6 +86,37 @@ impl Reference {
         Ok(Self::Arm {
             arm: arm.to_owned(),
             figure: Scoped::resolve(rest, names).map_err(|problem| problem.after(1))?,
+        })
+    }
+
+    /// Resolves a path of one trial: a phase and a figure, or a figure of the whole trial.
+    pub fn of_trial(path: &[String], names: &Vocabulary) -> Result<Self, PathProblem> {
+        let first = path.first().map_or("", String::as_str);
+        if first == "arm" && names.phase(first).is_none() {
+            return Err(PathProblem {
+                segment: 0,
+                message: "this is about one trial: write PHASE.FIGURE, without arm.NAME".to_owned(),
+            });
+        }
+        Scoped::resolve(path, names).map(Self::Trial)
+    }
+
+    /// Resolves the text within `search("...")`.
+    pub fn of_search(part: &str, names: &Vocabulary) -> Result<Self, PathProblem> {
+        let problem = |message: String| PathProblem {
+            segment: 0,
+            message,
+        };
+        let search = names.search.clone();
+        let search = search.ok_or_else(|| problem("the scenario has no [search]".to_owned()))?;
+        let found = SEARCH_PARTS.iter().find(|(name, _)| *name == part);
+        let (_, part) = found.ok_or_else(|| {
+            let hint = suggestion(part, SEARCH_PARTS.iter().map(|(name, _)| *name));
+            problem(format!("a search has no `{part}`{hint}"))
+        })?;
+        Ok(Self::Search {
+            part: *part,
+            search,
         })
     }
 
@@ -100,6 +148,8 @@ impl Reference {
             Self::Arm { arm, figure } => figure.read(trial_of(arm, trials)?).map(Measured::Number),
             Self::Sweep { figure, arms, .. } => Some(Measured::List(curve(figure, arms, trials)?)),
             Self::SweptValues(sweep) => Some(Measured::List(sweep.values.clone())),
+            Self::Trial(figure) => figure.read(trials.first()?).map(Measured::Number),
+            Self::Search { .. } => None,
             Self::Knee {
                 figure,
                 sweep,
@@ -112,10 +162,26 @@ impl Reference {
         }
     }
 
+    /// What it stands for when a search is over; `None` where it came to no such number.
+    pub fn measure_search(&self, search: &SearchRecord) -> Option<Measured> {
+        let Self::Search { part, .. } = self else {
+            return None;
+        };
+        let crossing = search.crossing?;
+        let number = match part {
+            SearchPart::Crossing => Some(crossing.value),
+            SearchPart::Low => crossing.low,
+            SearchPart::High => crossing.high,
+        };
+        number.map(Measured::Number)
+    }
+
     /// Stands in for a measurement, to try a claim before anything was run.
     pub fn synthetic(&self, value: f64) -> Measured {
         match self {
-            Self::Arm { .. } | Self::Knee { .. } => Measured::Number(value),
+            Self::Arm { .. } | Self::Trial(_) | Self::Search { .. } | Self::Knee { .. } => {
+                Measured::Number(value)
+            }
             Self::Sweep { arms, .. } => Measured::List(vec![value; arms.len()]),
             Self::SweptValues(sweep) => Measured::List(sweep.values.clone()),
         }
@@ -128,6 +194,16 @@ impl Reference {
                 format!("{arm}: {} = {}", figure.label(), figure.unit().show(*value))
             }
             (Self::Arm { arm, figure }, _) => format!("{arm}: {} was not measured", figure.label()),
+            (Self::Trial(figure), Some(Measured::Number(value))) => {
+                format!("{} = {}", figure.label(), figure.unit().show(*value))
+            }
+            (Self::Trial(figure), _) => format!("{} was not measured", figure.label()),
+            (Self::Search { part, search }, Some(Measured::Number(value))) => {
+                format!("{} is at {}", part.label(search), search.unit.show(*value))
+            }
+            (Self::Search { part, search }, _) => {
+                format!("{} was not found", part.label(search))
+            }
             (Self::Sweep { figure, sweep, .. }, Some(Measured::List(values))) => {
                 let points = sweep.values.iter().zip(values);
                 let points = points
@@ -163,8 +239,8 @@ impl Reference {
     pub fn server_figure(&self, of_arm: &str) -> Option<(String, &'static str)> {
         let figure = match self {
             Self::Arm { arm, figure } if arm == of_arm => figure,
-            Self::Sweep { figure, .. } | Self::Knee { figure, .. } => figure,
-            Self::Arm { .. } | Self::SweptValues(_) => return None,
+            Self::Sweep { figure, .. } | Self::Knee { figure, .. } | Self::Trial(figure) => figure,
+            Self::Arm { .. } | Self::SweptValues(_) | Self::Search { .. } => return None,
         };
         match figure {
             Scoped::Phase { phase, figure } => figure.server().map(|row| (phase.clone(), row.name)),
@@ -173,103 +249,14 @@ impl Reference {
     }
 }
 
-impl Scoped {
-    fn written(path: &str, names: &Vocabulary) -> Result<Self, PathProblem> {
-        let segments: Vec<String> = path.split('.').map(str::to_owned).collect();
-        Self::resolve(&segments, names)
-    }
-
-    fn resolve(path: &[String], names: &Vocabulary) -> Result<Self, PathProblem> {
-        let Some((first, rest)) = path.split_first() else {
-            let message = format!(
-                "a phase must follow{}",
-                suggestion("", known(&names.phases))
-            );
-            return Err(PathProblem {
-                segment: 0,
-                message,
-            });
+impl SearchPart {
+    fn label(self, search: &SearchFacts) -> String {
+        let what = match self {
+            Self::Crossing => "the crossing",
+            Self::Low => "the low end of the crossing's interval",
+            Self::High => "the high end of the crossing's interval",
         };
-        if let Some(figure) = figures::ARM.iter().find(|figure| figure.name == first) {
-            return match rest.first() {
-                None => Ok(Self::WholeTrial(figure)),
-                Some(extra) => {
-                    let message = format!("`{first}` is a number and has no member `{extra}`");
-                    Err(PathProblem {
-                        segment: 1,
-                        message,
-                    })
-                }
-            };
-        }
-        let phase = names
-            .phase(first)
-            .ok_or_else(|| PathProblem {
-                segment: 0,
-                message: names.no_phase(first),
-            })?
-            .to_owned();
-        let figure = PhaseFigure::parse(rest).map_err(|unknown| {
-            let written = rest.get(unknown.segment).map_or("", String::as_str);
-            let message = format!(
-                "{}{}",
-                unknown.problem,
-                suggestion(written, known(&unknown.choices))
-            );
-            PathProblem {
-                segment: unknown.segment + 1,
-                message,
-            }
-        })?;
-        if let (Some(steps), Some(step)) = (&names.steps, figure.step())
-            && !steps.iter().any(|known| known == step)
-        {
-            let message = format!(
-                "there is no step `{step}`{}",
-                suggestion(step, known(steps))
-            );
-            return Err(PathProblem {
-                segment: 2,
-                message,
-            });
-        }
-        Ok(Self::Phase { phase, figure })
-    }
-
-    fn read(&self, trial: &TrialRecord) -> Option<f64> {
-        match self {
-            Self::Phase { phase, figure } => {
-                figure.read(trial.phases.iter().find(|record| record.name == *phase)?)
-            }
-            Self::WholeTrial(figure) => arm_figures(trial)
-                .get(figure.name)
-                .copied()
-                .flatten()
-                .map(ArmFigure::as_f64),
-        }
-    }
-
-    fn unit(&self) -> Unit {
-        match self {
-            Self::Phase { figure, .. } => figure.unit(),
-            Self::WholeTrial(figure) => figure.unit,
-        }
-    }
-
-    fn label(&self) -> String {
-        match self {
-            Self::Phase { phase, figure } => format!("{} in {phase}", figure.path()),
-            Self::WholeTrial(figure) => figure.name.to_owned(),
-        }
-    }
-}
-
-impl PathProblem {
-    fn after(self, segments: usize) -> Self {
-        Self {
-            segment: self.segment + segments,
-            ..self
-        }
+        format!("{what} of {}", search.key)
     }
 }
 

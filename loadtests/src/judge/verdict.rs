@@ -10,6 +10,18 @@ pub fn verdict(
     quick: bool,
     interrupted: bool,
 ) -> Verdict {
+    let trials: Vec<&TrialRecord> = trials.iter().collect();
+    verdict_on(&trials, claims, thresholds, quick, interrupted)
+}
+
+/// The verdict on some of a run's trials.
+pub fn verdict_on(
+    trials: &[&TrialRecord],
+    claims: &[ClaimOutcome],
+    thresholds: &[ThresholdOutcome],
+    quick: bool,
+    interrupted: bool,
+) -> Verdict {
     let of_runs = if interrupted || trials.iter().any(|record| record.interrupted) {
         Verdict::Interrupted
     } else if trials.iter().any(|record| !record.validity.is_valid()) {
@@ -38,7 +50,7 @@ pub fn verdict(
 
 /// Nothing was claimed, and nothing succeeded: there is no sample to call this a pass.
 fn nothing_shown(
-    trials: &[TrialRecord],
+    trials: &[&TrialRecord],
     claims: &[ClaimOutcome],
     thresholds: &[ThresholdOutcome],
 ) -> bool {

@@ -1,6 +1,6 @@
-//! The names that rules may use: the scenario's arms, phases, steps and its sweep.
+//! The names that rules may use: the scenario's arms, phases, steps, its sweep or its search.
 
-use crate::record::SweepFacts;
+use crate::record::{SearchFacts, SweepFacts};
 use crate::scenario::{in_claims, suggestion};
 
 /// Names as the scenario spells them.
@@ -12,6 +12,7 @@ pub struct Vocabulary {
     /// Phases that are run and not judged.
     pub warmups: Vec<String>,
     pub sweep: Option<SweepFacts>,
+    pub search: Option<SearchFacts>,
     /// The steps of the journeys; `None` where they are not known before the run.
     pub steps: Option<Vec<String>>,
 }

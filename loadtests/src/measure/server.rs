@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::record::figures::{self, DatabaseReading, Figure, Fold, Selector, Source};
+use crate::record::figures::{self, DatabaseReading, Figure, Fold, Selector, Source, Unit};
 
 use super::exposition::Sample;
 use super::postgres::DatabaseCounters;
@@ -83,7 +83,14 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         Source::Share { part, whole } => {
             let (from, to) = complete_pair(readings, from, to)?;
             let whole = sum(to, whole)? - sum(from, whole)?;
-            (whole > 0.0).then_some((sum(to, part)? - sum(from, part)?) / whole)
+            let share = (sum(to, part)? - sum(from, part)?) / whole;
+            // Seconds for each of a number of things are shown in milliseconds, as all such times.
+            let unit = if figure.unit == Unit::Milliseconds {
+                1e3
+            } else {
+                1.0
+            };
+            (whole > 0.0).then_some(share * unit)
         }
         Source::Gauge(selector) => highest(readings, from.at, to.at, selector),
         Source::Histogram(selector) => {
@@ -309,6 +316,41 @@ mod tests {
         let p99 = figures["pool_wait_p99_ms"].unwrap();
         assert!((p99 - 1.99).abs() < 1e-6, "{p99}");
         assert!((figures["pool_wait_mean_ms"].unwrap() - 1.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_parts_of_a_requests_time_add_up_to_its_mean_over_all_routes() {
+        // A second route calls the gateway and waits for nothing; it has no such parts.
+        let page = |requests: f64| {
+            let sample = |route: &str, part: &str, seconds: f64| {
+                let labels = format!("{{http_route=\"{route}\",part=\"{part}\"}}");
+                let name = "target_request_time_seconds";
+                format!(
+                    "{name}_sum{labels} {}\n{name}_count{labels} {requests}\n",
+                    seconds * requests
+                )
+            };
+            [
+                sample("/posts/{id}", "pool_wait", 0.004),
+                sample("/posts/{id}", "sql", 0.002),
+                sample("/posts/{id}", "own", 0.001),
+                sample("/payments", "gateway", 0.060),
+                sample("/payments", "own", 0.003),
+            ]
+            .concat()
+        };
+        let figures = one_phase(vec![reading(0, &page(7.0)), reading(5_000, &page(107.0))]);
+        for (figure, wanted) in [
+            ("split_pool_wait_ms", 2.0),
+            ("split_sql_ms", 1.0),
+            ("split_gateway_ms", 30.0),
+            ("split_own_ms", 2.0),
+        ] {
+            let found = figures[figure].unwrap();
+            assert!((found - wanted).abs() < 1e-9, "{figure}: {found}");
+        }
+        let silent = one_phase(vec![reading(0, "up 1"), reading(5_000, "up 1")]);
+        assert_eq!(silent["split_own_ms"], None);
     }
 
     #[test]

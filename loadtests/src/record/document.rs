@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::arm_figures::{ArmFigure, arm_figures, fold_rounds};
 use super::load_summary::LoadSummary;
 use super::{
-    ClaimOutcome, Event, Finding, GitState, Machine, PhaseRecord, SecondRecord, ThresholdOutcome,
-    TrialRecord, Validity, Verdict,
+    ClaimOutcome, Event, Finding, GitState, Machine, PhaseRecord, SearchRecord, SecondRecord,
+    ThresholdOutcome, TrialRecord, Validity, Verdict,
 };
 
 pub const SCHEMA: u32 = 1;
@@ -33,7 +33,8 @@ pub struct RunFacts {
     pub quick: bool,
     pub started_at: Timestamp,
     pub machine: Machine,
-    /// Every arm that the run is to measure, in the scenario's order.
+    /// Every arm that the run is to measure, in the scenario's order; of a search, every value that
+    /// it may try.
     pub arms: Vec<ArmFacts>,
     pub sweep: Option<SweepFacts>,
 }
@@ -74,6 +75,8 @@ pub struct RecordDocument {
     pub verdict: Verdict,
     #[serde(default)]
     pub sweep: Option<SweepFacts>,
+    #[serde(default)]
+    pub search: Option<SearchRecord>,
     pub arms: Vec<ArmDocument>,
     pub claims: Vec<ClaimOutcome>,
     pub thresholds: Vec<ThresholdOutcome>,
@@ -120,11 +123,13 @@ pub struct SeriesRow {
 }
 
 /// What was decided about a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decisions {
     pub verdict: Verdict,
     pub claims: Vec<ClaimOutcome>,
     pub thresholds: Vec<ThresholdOutcome>,
+    /// Where the scenario is a search.
+    pub search: Option<SearchRecord>,
 }
 
 impl RecordDocument {
@@ -154,8 +159,15 @@ impl RecordDocument {
             arms: facts
                 .arms
                 .iter()
+                .filter(|arm| {
+                    decisions
+                        .search
+                        .as_ref()
+                        .is_none_or(|found| found.tried(&arm.name))
+                })
                 .map(|arm| arm_document(arm, trials))
                 .collect(),
+            search: decisions.search,
             claims: decisions.claims,
             thresholds: decisions.thresholds,
             series: trials.iter().flat_map(series_rows).collect(),

@@ -11,6 +11,7 @@ mod lookup;
 mod machine;
 mod outcome;
 mod quantiles;
+mod search;
 pub mod show;
 pub mod store;
 mod trial;
@@ -25,6 +26,7 @@ pub use load_summary::{LoadSummary, Model, PhasePlan};
 pub use lookup::{PhaseFigure, UnknownFigure};
 pub use machine::{GitState, Machine};
 pub use outcome::{ClaimOutcome, ThresholdOutcome, Verdict};
+pub use search::{CrossingRecord, SearchFacts, SearchPoint, SearchRecord};
 pub use trial::{
     Counts, Event, Finding, PhaseHistograms, PhaseRecord, Quantiles, SecondRecord, StepRecord,
     TrialRecord, Validity,

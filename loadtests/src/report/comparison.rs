@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::record::figures::{self, Unit};
 use crate::record::show::{NOTHING, number};
-use crate::record::{ArmDocument, ArmFigure, PhaseRecord, Quantiles, RecordDocument};
+use crate::record::{ArmDocument, ArmFigure, PhaseRecord, Quantiles, RecordDocument, SearchRecord};
 use crate::stats;
 
 use super::table::Table;
@@ -44,6 +44,37 @@ pub fn by_phase(document: &RecordDocument) -> Table {
                 millis(|q| q.max),
             ]);
         }
+    }
+    table
+}
+
+/// What a search counted at each value that it tried.
+pub fn searched(search: &SearchRecord) -> Table {
+    let mut table = Table::new(
+        1,
+        [
+            search.key.as_str(),
+            "runs",
+            "held",
+            "share",
+            "95 % interval of the share",
+            "runs not counted",
+        ],
+    );
+    for point in &search.points {
+        let share = (point.runs > 0).then(|| f64::from(point.held) / f64::from(point.runs));
+        let interval = point.low.zip(point.high).map_or_else(
+            || NOTHING.to_owned(),
+            |(low, high)| format!("{} to {}", Unit::Share.show(low), Unit::Share.show(high)),
+        );
+        table.push([
+            search.unit.show(point.value),
+            point.runs.to_string(),
+            point.held.to_string(),
+            Unit::Share.show_or_nothing(share),
+            interval,
+            point.not_counted.to_string(),
+        ]);
     }
     table
 }

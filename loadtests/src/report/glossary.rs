@@ -35,6 +35,10 @@ pub const WORDS: &[(&str, &str)] = &[
         "What the scenario says must be true of the figures, judged in every round; rounds that disagree decide nothing.",
     ),
     (
+        "boundary, crossing",
+        "What a search looks for: the value of a key at which something holds in half of the runs. Its interval runs between the nearest values that are shown to lie on either side.",
+    ),
+    (
         "threshold",
         "A limit on one arm's figures, such as p99<500ms.",
     ),

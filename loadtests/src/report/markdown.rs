@@ -31,6 +31,7 @@ pub fn report(page: &Page, charts: &Charts) -> String {
             format_args!("Numbers are medians over the rounds.\n"),
         );
     }
+    table(&mut text, &page.searched);
     table(&mut text, &page.comparison);
     table(&mut text, &page.of_arms);
     for arm in &page.arms {
@@ -105,6 +106,7 @@ pub fn evidence(
             format_args!("Numbers are medians over the rounds.\n"),
         );
     }
+    table(&mut text, &page.searched);
     table(&mut text, &page.comparison);
     table(&mut text, &page.of_arms);
     facts(&mut text, &page.facts);
@@ -124,6 +126,9 @@ fn verdict(text: &mut String, page: &Page) {
         text,
         format_args!("**{}** · {}\n", page.verdict_word, plain(&page.summary)),
     );
+    if !page.found.is_empty() {
+        line(text, format_args!("{}\n", plain(&page.found)));
+    }
 }
 
 fn rules(text: &mut String, heading: &str, rules: &[Rule]) {

@@ -4,6 +4,7 @@
 mod charts;
 mod comparison;
 mod evidence;
+mod facts;
 mod glossary;
 mod html;
 mod junit;

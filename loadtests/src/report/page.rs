@@ -1,13 +1,13 @@
 //! What a report says, in words and in the order in which its reader needs it; how it looks is the
 //! business of `markdown` and `html`.
 
-use crate::record::show::{NOTHING, number};
+use crate::record::show::NOTHING;
 use crate::record::{
-    ArmDocument, ClaimOutcome, LoadSummary, Model, RecordDocument, ThresholdOutcome, Verdict,
+    ArmDocument, ClaimOutcome, RecordDocument, SearchRecord, ThresholdOutcome, Verdict,
 };
 
-use super::comparison;
 use super::table::Table;
+use super::{comparison, facts};
 
 /// A whole report but for its charts.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Page {
     pub verdict: Verdict,
     pub verdict_word: &'static str,
     pub summary: String,
+    /// What a search found, in one sentence; empty without a search.
+    pub found: String,
     /// What must not be overlooked, gravest first.
     pub warnings: Vec<Warning>,
     /// Its paragraphs, each on one line.
@@ -24,6 +26,8 @@ pub struct Page {
     pub shows: Vec<String>,
     pub claims: Vec<Rule>,
     pub thresholds: Vec<Rule>,
+    /// What a search counted at each value; empty without a search.
+    pub searched: Table,
     pub comparison: Table,
     pub of_arms: Table,
     pub facts: Table,
@@ -88,14 +92,22 @@ impl Page {
             verdict: document.verdict,
             verdict_word: verdict_word(document),
             summary: summary(document, &claims, &thresholds),
+            found: document
+                .search
+                .as_ref()
+                .map_or_else(String::new, SearchRecord::sentence),
             warnings: warnings(document),
             hypothesis: paragraphs(&document.hypothesis),
             shows: document.shows.clone(),
             claims,
             thresholds,
+            searched: document
+                .search
+                .as_ref()
+                .map_or_else(|| Table::new(1, ["value"]), comparison::searched),
             comparison: comparison::by_phase(document),
             of_arms: comparison::of_arms(document),
-            facts: facts(document),
+            facts: facts::of(document),
             overrides: comparison::overrides(document),
             configuration: comparison::configuration(document),
             arms: measured.map(arm_section).collect(),
@@ -151,6 +163,9 @@ fn summary(document: &RecordDocument, claims: &[Rule], thresholds: &[Rule]) -> S
         _ if document.quick => {
             format!("Everything ran. {rules}, which decides nothing in a smoke run.")
         }
+        Verdict::Inconclusive if document.search.is_some() && claims.is_empty() => {
+            "The search found no boundary.".to_owned()
+        }
         Verdict::Inconclusive if document.claims.is_empty() && document.thresholds.is_empty() => {
             "No arrival was offered, so nothing was shown.".to_owned()
         }
@@ -169,11 +184,12 @@ fn warnings(document: &RecordDocument) -> Vec<Warning> {
         .invalid_reasons()
         .map(|(arm, round, reason)| format!("{arm}, round {round}: {reason}"))
         .collect();
-    warn(
-        !invalid.is_empty(),
-        "INVALID: the load generator or the measurement was at fault",
-        invalid,
-    );
+    let headline = if document.verdict == Verdict::Invalid {
+        "INVALID: the load generator or the measurement was at fault"
+    } else {
+        "REPEATED: in these runs the load generator or the measurement was at fault, and they were not counted"
+    };
+    warn(!invalid.is_empty(), headline, invalid);
     warn(
         document.verdict == Verdict::Interrupted,
         "INTERRUPTED: the run was cut short",
@@ -223,109 +239,6 @@ fn threshold(outcome: &ThresholdOutcome) -> Rule {
         check: outcome.rule.clone(),
         observed: outcome.observed.split(" | ").map(str::to_owned).collect(),
     }
-}
-
-/// What a reader must know before comparing this run with another.
-fn facts(document: &RecordDocument) -> Table {
-    let mut table = Table::new(2, ["", ""]);
-    let machine = &document.machine;
-    let memory = machine.memory_mb.map_or_else(String::new, |mb| {
-        format!(", {} MB memory", number(mb as f64))
-    });
-    table.push([
-        "machine".to_owned(),
-        format!(
-            "{}, {} cores{memory}, {}",
-            machine.cpu, machine.cores, machine.kernel
-        ),
-    ]);
-    let commit = document.git.as_ref().map_or_else(
-        || "not from a git checkout".to_owned(),
-        |git| {
-            format!(
-                "commit {}{}",
-                git.commit,
-                if git.dirty {
-                    " with uncommitted changes"
-                } else {
-                    ""
-                }
-            )
-        },
-    );
-    table.push([
-        "built from".to_owned(),
-        format!("squall {}, {commit}", document.squall_version),
-    ]);
-    table.push([
-        "started".to_owned(),
-        document
-            .started_at
-            .strftime("%Y-%m-%d %H:%M:%S UTC")
-            .to_string(),
-    ]);
-    let loads: Vec<(&str, &LoadSummary)> = document
-        .arms
-        .iter()
-        .filter_map(|arm| Some((arm.name.as_str(), arm.load.as_ref()?)))
-        .collect();
-    if let Some((_, first)) = loads.first() {
-        table.push(["load".to_owned(), load(first)]);
-        table.push(["timeline".to_owned(), timeline(first)]);
-        for (arm, other) in loads.iter().filter(|(_, other)| load(other) != load(first)) {
-            table.push([format!("load of {arm}"), load(other)]);
-        }
-    }
-    let rounds = document.rounds();
-    table.push([
-        "rounds".to_owned(),
-        format!("{rounds}, seed {}", document.seed),
-    ]);
-    table
-}
-
-fn load(load: &LoadSummary) -> String {
-    let journeys: Vec<String> = load
-        .journeys
-        .iter()
-        .map(|(name, weight)| format!("{name} {}", number(*weight)))
-        .collect();
-    let model = match load.model {
-        Model::Poisson => format!(
-            "open model, Poisson arrivals, at most {} in flight",
-            number(load.users as f64)
-        ),
-        Model::Uniform => format!(
-            "open model, evenly spaced arrivals, at most {} in flight",
-            number(load.users as f64)
-        ),
-        Model::Closed => format!("closed model, {} users", number(load.users as f64)),
-    };
-    format!(
-        "{model}; attempt timeout {} s, deadline {} s, {} retries; journeys: {}",
-        number(load.attempt_timeout_s),
-        number(load.deadline_s),
-        load.retries,
-        journeys.join(", ")
-    )
-}
-
-fn timeline(load: &LoadSummary) -> String {
-    let phase = |plan: &crate::record::PhasePlan| {
-        let [from, to] = plan.rate;
-        let rate = match load.model {
-            Model::Closed => String::new(),
-            _ if (from - to).abs() < f64::EPSILON => format!(" at {}/s", number(from)),
-            _ => format!(" from {}/s to {}/s", number(from), number(to)),
-        };
-        let warmup = if plan.warmup { " (warm-up)" } else { "" };
-        format!("{}{warmup} {} s{rate}", plan.name, number(plan.duration_s))
-    };
-    load.phases
-        .iter()
-        .map(phase)
-        .collect::<Vec<_>>()
-        .join(" → ")
 }
 
 fn arm_section(arm: &ArmDocument) -> ArmSection {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod boundary;
+
 use crate::judge::{ClaimText, Judge, ThresholdText, Vocabulary};
 use crate::record::store::{StoredRecord, TrialHistograms};
 use crate::record::{PhaseRecord, Quantiles, RecordDocument, TrialRecord, Verdict, fixture};

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::Map;
 
+use super::diagnostic::Location;
 use super::file::arms::Sweep;
 use super::file::claims::{Claim, Threshold};
+use super::file::search::SearchUnit;
 use super::file::slo::Slo;
 use super::service_keys::ServiceKeys;
 use super::trial::{EnvironmentSpec, FaultSpan, LoadSpec, Phase, Trial};
@@ -22,7 +24,7 @@ pub struct Plan {
     pub shows: Vec<String>,
     /// SHA-256 of the scenario's text, in hexadecimal.
     pub sha256: String,
-    /// What is run, in the file's order; at least one.
+    /// What is run, in the file's order; at least one. Of a search: its lowest and highest value.
     pub arms: Vec<Arm>,
     /// Arms of the scenario that were not asked for. Claims may speak of them, and are then
     /// inconclusive.
@@ -37,7 +39,29 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
     /// Of the arms that are run.
     pub sweep: Option<Sweep>,
+    pub search: Option<Search>,
     pub slo: Option<Slo>,
+}
+
+/// A search for the value of a key at which something stops holding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    /// Dotted path, as in the file.
+    pub key: String,
+    pub unit: SearchUnit,
+    /// The arm whose key is varied.
+    pub of_arm: String,
+    /// What holds on one side of the boundary and not on the other, as written.
+    pub until: String,
+    pub until_at: Location,
+    /// How often each value is run.
+    pub runs: u32,
+    /// The distance of two values; durations in seconds.
+    pub precision: f64,
+    /// Every value that may be tried, ascending, at least two; durations in seconds.
+    pub values: Vec<f64>,
+    /// The searched arm at each of `values`.
+    pub arms: Vec<Arm>,
 }
 
 /// One variant of the scenario, ready to run.
@@ -86,7 +110,23 @@ impl Plan {
             slo: self.slo,
         }
     }
+
+    /// A run of a searched value, given by its place. Each run of each value has a seed of its own,
+    /// unlike the arms of a round: what is looked for is how often it holds, and runs that shared
+    /// their draws would all be lucky or unlucky together.
+    pub fn searched_trial(&self, search: &Search, place: usize, run: u32, order: u32) -> Trial {
+        let draws = (place as u32)
+            .wrapping_mul(SEEDS_OF_A_VALUE)
+            .wrapping_add(run);
+        Trial {
+            seed: round_seed(self.seed, draws),
+            ..self.trial(&search.arms[place], run, order)
+        }
+    }
 }
+
+/// No value is run as often.
+const SEEDS_OF_A_VALUE: u32 = 10_000;
 
 /// The seed of a round: the same for all of its arms, and unlike that of any other round.
 ///

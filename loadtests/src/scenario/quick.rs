@@ -19,9 +19,9 @@ const HIGHEST_RATE: f64 = 400.0;
 const MOST_CLOSED_USERS: usize = 16;
 const LARGEST_DATASET: (u64, u64) = (200, 2_000);
 
-/// Shortens every arm of a scenario.
-pub(super) fn shorten<'a>(variants: impl ExactSizeIterator<Item = &'a mut Variant>) {
-    let arms = variants.len().max(1) as f64;
+/// Shortens every arm of a scenario, of which so many are run.
+pub(super) fn shorten<'a>(variants: impl Iterator<Item = &'a mut Variant>, arms: usize) {
+    let arms = arms.max(1) as f64;
     for variant in variants {
         shorten_phases(variant, ALL_ARMS.as_secs_f64() / arms);
         let load = &mut variant.load;

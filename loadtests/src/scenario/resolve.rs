@@ -1,5 +1,7 @@
 //! From the text of a scenario to its [`Plan`], or to everything that is wrong with it.
 
+mod searched;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -13,6 +15,7 @@ use super::document::{self, Source, Table, line_and_column};
 use super::file::arms::{self, ArmDraft, Sweep};
 use super::file::claims;
 use super::file::header::{self, MAX_ROUNDS, MAX_SEED};
+use super::file::search;
 use super::file::target::{self, Target};
 use super::names::in_claims;
 use super::overlay::{self, Override};
@@ -104,6 +107,7 @@ fn read_document(
     let claims = claims::read_claims(&mut root);
     let thresholds = claims::read_thresholds(&mut root);
     let (drafts, sweep) = arms::read(&mut root);
+    let search = search::read(&mut root);
     for section in variant::SECTIONS {
         root.node(section);
     }
@@ -116,13 +120,21 @@ fn read_document(
         options,
         problems,
     };
-    let mut read: Vec<(ArmDraft, Variant)> = drafts
-        .into_iter()
-        .map(|draft| reading.lay_over(draft))
-        .collect();
-    let names: Vec<String> = read.iter().map(|(draft, _)| draft.name.clone()).collect();
-    let wanted = wanted_arms(&names, options, problems);
-    read.retain(|(draft, _)| wanted.contains(&draft.name));
+    let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
+    let mut wanted = wanted_arms(&names, options, problems);
+    let (arms, search) = if let Some(draft) = search {
+        wanted = searched::arm(&draft, &names, wanted, options, problems);
+        let (arms, search) = searched::settle(draft, &drafts, &wanted, &reading, env);
+        (arms, Some(search))
+    } else {
+        let mut read: Vec<(ArmDraft, Variant)> = drafts
+            .into_iter()
+            .map(|draft| reading.lay_over(draft))
+            .collect();
+        read.retain(|(draft, _)| wanted.contains(&draft.name));
+        let most = read.len();
+        (settle(read, env, options.quick, most), None)
+    };
 
     Plan {
         file: None,
@@ -131,7 +143,7 @@ fn read_document(
         hypothesis: header.hypothesis,
         shows: header.shows,
         sha256: hex_digest(text),
-        arms: settle(read, env, options.quick),
+        arms,
         left_out: names
             .iter()
             .filter(|name| !wanted.contains(*name))
@@ -143,6 +155,7 @@ fn read_document(
         claims,
         thresholds,
         sweep: sweep.map(|sweep| keep(sweep, &wanted)),
+        search,
         slo,
     }
 }
@@ -192,9 +205,15 @@ impl Reading<'_> {
     }
 }
 
-fn settle(mut read: Vec<(ArmDraft, Variant)>, env: &[Override], is_quick: bool) -> Vec<Arm> {
+/// `most`: how many of the arms are run at most, for `--quick` to share its time among.
+fn settle(
+    mut read: Vec<(ArmDraft, Variant)>,
+    env: &[Override],
+    is_quick: bool,
+    most: usize,
+) -> Vec<Arm> {
     if is_quick {
-        quick::shorten(read.iter_mut().map(|(_, variant)| variant));
+        quick::shorten(read.iter_mut().map(|(_, variant)| variant), most);
     }
     let edges: BTreeSet<_> = read
         .iter()

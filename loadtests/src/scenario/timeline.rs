@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::plan::{Arm, Plan};
+use crate::stats;
+
+use super::file::search::SearchUnit;
+use super::plan::{Arm, Plan, Search};
 use super::trial::{EnvironmentSpec, LoadModel, Phase, Rate};
 use super::users;
 
@@ -26,16 +29,17 @@ fn head(plan: &Plan) -> Vec<String> {
     } else {
         ""
     };
-    let mut lines = vec![
-        format!("{}: {}", plan.name, plan.title),
-        format!(
+    let mut lines = vec![format!("{}: {}", plan.name, plan.title)];
+    match &plan.search {
+        Some(search) => lines.extend(searched(search, quick)),
+        None => lines.push(format!(
             "{} x {}, {} each: {} of load, and the time to start and stop servers{quick}",
             counted(plan.arms.len() as u64, "arm"),
             counted(u64::from(plan.rounds), "round"),
             seconds(one),
             seconds(all),
-        ),
-    ];
+        )),
+    }
     if let Some(EnvironmentSpec::External { base_url }) =
         plan.arms.first().map(|arm| &arm.environment)
     {
@@ -44,11 +48,44 @@ fn head(plan: &Plan) -> Vec<String> {
     lines
 }
 
+/// What is looked for, and what it takes at most.
+fn searched(search: &Search, quick: &str) -> Vec<String> {
+    let probes = stats::most_probes(search.values.len()) as u32;
+    let longest = search.arms.iter().map(length).max().unwrap_or_default();
+    let trials = probes * search.runs;
+    let unit = match search.unit {
+        SearchUnit::Seconds => "s",
+        SearchUnit::Number => "",
+    };
+    let value = |number: f64| format!("{}{unit}", short(number));
+    let ends = search.values.first().zip(search.values.last());
+    let (low, high) = ends.map_or((0.0, 0.0), |(low, high)| (*low, *high));
+    vec![
+        format!(
+            "looks for the {} at which `{}` holds in half of the runs of {}: from {} to {}, in steps of {}",
+            search.key,
+            search.until,
+            search.of_arm,
+            value(low),
+            value(high),
+            value(search.precision),
+        ),
+        format!(
+            "at most {} x {} = {trials} trials of at most {}: at most {} of load, and the time to start and stop servers{quick}",
+            counted(u64::from(probes), "value"),
+            counted(u64::from(search.runs), "run"),
+            seconds(longest),
+            seconds(longest * trials),
+        ),
+    ]
+}
+
 fn length(arm: &Arm) -> Duration {
     arm.phases.iter().map(|phase| phase.duration).sum()
 }
 
-/// A table of the first arm's phases; the others differ from it in their faults only.
+/// A table of the first arm's phases; the others differ from it in their faults only, or in what is
+/// searched.
 fn phases(plan: &Plan) -> Vec<String> {
     let Some(arm) = plan.arms.first() else {
         return Vec::new();

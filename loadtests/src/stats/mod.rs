@@ -1,10 +1,16 @@
 //! Small statistics with known formulas, free of effects and of any knowledge of records.
 
+mod bisection;
+mod crossing;
 mod knee;
+mod proportion;
 mod recovery;
 mod usl;
 
+pub use bisection::{most_probes, next_probe};
+pub use crossing::{Crossing, Tally, crossing, most_held};
 pub use knee::{Knee, knee};
+pub use proportion::wilson;
 pub use recovery::{Recovery, level_to_regain, recovery};
 pub use usl::{Usl, UslRefusal, fit_usl};
 

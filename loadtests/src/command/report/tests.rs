@@ -26,6 +26,7 @@ fn checkout(change: impl FnOnce(&mut RunFacts)) -> (tempfile::TempDir, PathBuf) 
         verdict: Verdict::Pass,
         claims: Vec::new(),
         thresholds: Vec::new(),
+        search: None,
     };
     for trial in &trials {
         store.write_trial(trial).unwrap();

@@ -12,6 +12,7 @@ fn names() -> Vocabulary {
         phases: vec!["before".into(), "fault".into(), "after".into()],
         warmups: vec!["warm".into()],
         sweep: None,
+        search: None,
         steps: Some(vec![fixture::STEP.into()]),
     }
 }

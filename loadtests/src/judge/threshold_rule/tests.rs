@@ -11,6 +11,7 @@ fn names() -> Vocabulary {
         phases: vec!["before".into(), "fault".into(), "after".into()],
         warmups: vec!["warm".into()],
         sweep: None,
+        search: None,
         steps: None,
     }
 }

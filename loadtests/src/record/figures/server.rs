@@ -94,6 +94,26 @@ pub const SERVER: &[Figure] = &[
         "db_client_operation_duration_seconds_sum",
         "The share of the requests' time in the service that was spent in SQL statements.",
     ),
+    per_request(
+        "split_pool_wait_ms",
+        &[("part", "pool_wait")],
+        "Of the mean time of a request in the service: waiting for a database connection.",
+    ),
+    per_request(
+        "split_sql_ms",
+        &[("part", "sql")],
+        "Of the mean time of a request in the service: SQL statements.",
+    ),
+    per_request(
+        "split_gateway_ms",
+        &[("part", "gateway")],
+        "Of the mean time of a request in the service: waiting for the payment gateway.",
+    ),
+    per_request(
+        "split_own_ms",
+        &[("part", "own")],
+        "Of the mean time of a request in the service: everything else, its own work.",
+    ),
     database(
         "pg_commits",
         DatabaseReading::Commits,
@@ -197,6 +217,33 @@ const fn share(name: &'static str, part: &'static str, doc: &'static str) -> Fig
     Figure {
         name,
         unit: Unit::Share,
+        fold: Fold::Mean,
+        source,
+        doc,
+    }
+}
+
+/// What a part of their time adds up to, over the number of all requests: so that the parts add up
+/// to the mean time of a request, whether or not each request has each part. Every request has a
+/// part of its own work.
+const fn per_request(
+    name: &'static str,
+    part: &'static [(&'static str, &'static str)],
+    doc: &'static str,
+) -> Figure {
+    let source = Source::Share {
+        part: Selector {
+            metric: "target_request_time_seconds_sum",
+            labels: part,
+        },
+        whole: Selector {
+            metric: "target_request_time_seconds_count",
+            labels: &[("part", "own")],
+        },
+    };
+    Figure {
+        name,
+        unit: Unit::Milliseconds,
         fold: Fold::Mean,
         source,
         doc,

@@ -15,6 +15,7 @@ fn stored(dir: &Path) -> RecordDocument {
         verdict: Verdict::Pass,
         claims: Vec::new(),
         thresholds: Vec::new(),
+        search: None,
     };
     let document = RecordDocument::assemble(
         &fixture::facts(&["naive", "budget"], None),

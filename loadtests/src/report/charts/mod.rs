@@ -1,8 +1,10 @@
 //! Which charts a record has, and what is drawn in them.
 
 mod over_time;
+mod search;
 mod spectrum;
 mod sweep;
+mod time_split;
 
 use crate::record::show::number;
 use crate::record::store::StoredRecord;
@@ -36,12 +38,15 @@ pub fn of(record: &StoredRecord) -> Charts {
     let document = &record.document;
     let measured = document.arms.iter().filter(|arm| !arm.rounds.is_empty());
     let mut overview = sweep::charts(document);
-    if measured.clone().count() > 1 {
+    overview.extend(search::chart(document));
+    // The timelines of a search's arms may differ, so that they cannot share one axis of time.
+    if document.search.is_none() && measured.clone().count() > 1 {
         overview.extend([
             over_time::goodput_of_arms(document),
             over_time::p99_of_arms(document),
         ]);
     }
+    overview.extend(time_split::chart(document));
     overview.extend(spectrum::chart(record));
     let by_arm = measured
         .map(|arm| (arm.name.clone(), over_time::of_arm(document, arm)))

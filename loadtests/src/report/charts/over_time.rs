@@ -38,7 +38,7 @@ pub fn goodput_of_arms(document: &RecordDocument) -> Chart {
     let description =
         "Arrivals per second answered within their deadline, over time, one line per arm.";
     rate_chart(
-        document,
+        &Timeline::of_all(document),
         "goodput",
         "Goodput over time",
         description,
@@ -50,7 +50,7 @@ pub fn p99_of_arms(document: &RecordDocument) -> Chart {
     let series = arms_as_lines(document, |second| second.p99_ms);
     let description = "The 99th percentile of response times in each second, one line per arm, on a logarithmic scale.";
     latency_chart(
-        document,
+        &Timeline::of_all(document),
         "p99",
         "Response time p99 over time",
         description,
@@ -78,28 +78,29 @@ pub fn of_arm(document: &RecordDocument, arm: &ArmDocument) -> Vec<Chart> {
         line("p50", Style::Line(0), |s| s.p50_ms),
         line("p99", Style::Line(1), |s| s.p99_ms),
     ];
-    latencies.extend(deadline(document, arm));
+    let timeline = Timeline::of(document, Some(arm));
+    latencies.extend(deadline(&timeline, arm));
     let mut charts = vec![
         rate_chart(
-            document,
+            &timeline,
             &format!("arm-{file}-throughput"),
             &format!("{name}: offered and answered"),
             "Arrivals per second: offered, answered in time, and failed.",
             rates,
         ),
         latency_chart(
-            document,
+            &timeline,
             &format!("arm-{file}-latency"),
             &format!("{name}: response time"),
             "Median and 99th percentile of response times in each second, on a logarithmic scale.",
             latencies,
         ),
     ];
-    charts.extend(pool_chart(document, arm));
+    charts.extend(pool_chart(document, &timeline, arm));
     charts
 }
 
-fn pool_chart(document: &RecordDocument, arm: &ArmDocument) -> Option<Chart> {
+fn pool_chart(document: &RecordDocument, timeline: &Timeline, arm: &ArmDocument) -> Option<Chart> {
     let lines = POOL
         .iter()
         .enumerate()
@@ -119,7 +120,7 @@ fn pool_chart(document: &RecordDocument, arm: &ArmDocument) -> Option<Chart> {
         return None;
     }
     let mut chart = rate_chart(
-        document,
+        timeline,
         &format!("arm-{}-pool", slug(&arm.name)),
         &format!("{}: database connections", arm.name),
         "Connections of the service's pool and requests that wait for one.",
@@ -130,9 +131,9 @@ fn pool_chart(document: &RecordDocument, arm: &ArmDocument) -> Option<Chart> {
 }
 
 /// What failed arrivals are counted as, at least.
-fn deadline(document: &RecordDocument, arm: &ArmDocument) -> Option<Series> {
+fn deadline(timeline: &Timeline, arm: &ArmDocument) -> Option<Series> {
     let millis = arm.load.as_ref()?.deadline_s * 1e3;
-    let end = timeline_end(document);
+    let end = timeline.end;
     Some(Series {
         name: "deadline".to_owned(),
         style: Style::Reference,
@@ -173,50 +174,72 @@ fn over_rounds(
         .collect()
 }
 
+/// The axis of time that a chart stands on.
+struct Timeline {
+    end: f64,
+    bands: Vec<Band>,
+    rounds: usize,
+}
+
+impl Timeline {
+    /// That of the first arm that was run; the same in every arm.
+    fn of_all(document: &RecordDocument) -> Self {
+        Self::of(
+            document,
+            document.arms.iter().find(|arm| arm.load.is_some()),
+        )
+    }
+
+    fn of(document: &RecordDocument, arm: Option<&ArmDocument>) -> Self {
+        Self {
+            end: timeline_end(document, arm),
+            bands: arm.map(bands).unwrap_or_default(),
+            rounds: document.rounds(),
+        }
+    }
+}
+
 fn rate_chart(
-    document: &RecordDocument,
+    timeline: &Timeline,
     slug: &str,
     title: &str,
     description: &str,
     series: Vec<Series>,
 ) -> Chart {
     let y = Axis::from_zero("per second", values(&series), number);
-    time_chart(document, slug, title, description, y, series)
+    time_chart(timeline, slug, title, description, y, series)
 }
 
 fn latency_chart(
-    document: &RecordDocument,
+    timeline: &Timeline,
     slug: &str,
     title: &str,
     description: &str,
     series: Vec<Series>,
 ) -> Chart {
     let y = Axis::log("response time", values(&series), millis);
-    time_chart(document, slug, title, description, y, series)
+    time_chart(timeline, slug, title, description, y, series)
 }
 
 fn time_chart(
-    document: &RecordDocument,
+    timeline: &Timeline,
     slug: &str,
     title: &str,
     description: &str,
     y: Axis,
     series: Vec<Series>,
 ) -> Chart {
-    let max = timeline_end(document);
     let x = Axis {
         label: "seconds from the start".to_owned(),
         scale: Scale::Linear,
         min: 0.0,
-        max,
+        max: timeline.end,
         ticks: Vec::new(),
         format: number,
     };
-    let rounds = document.rounds();
-    let note = if rounds > 1 {
-        format!("The median of {rounds} rounds, second by second.")
-    } else {
-        String::new()
+    let note = match timeline.rounds {
+        0 | 1 => String::new(),
+        rounds => format!("The median of {rounds} rounds, second by second."),
     };
     Chart {
         slug: slug.to_owned(),
@@ -224,9 +247,10 @@ fn time_chart(
         description: description.to_owned(),
         x,
         y,
-        bands: bands(document),
+        bands: timeline.bands.clone(),
         series,
         marks: Vec::new(),
+        stacks: Vec::new(),
         note,
     }
 }
@@ -237,9 +261,8 @@ fn values(series: &[Series]) -> impl Iterator<Item = f64> {
         .flat_map(|series| series.points.iter().filter_map(|point| point.1))
 }
 
-fn timeline_end(document: &RecordDocument) -> f64 {
-    let planned = document.arms.iter().find_map(|arm| arm.load.as_ref());
-    let planned = planned.map_or(0.0, |load| {
+fn timeline_end(document: &RecordDocument, arm: Option<&ArmDocument>) -> f64 {
+    let planned = arm.and_then(|arm| arm.load.as_ref()).map_or(0.0, |load| {
         load.phases.iter().map(|phase| phase.duration_s).sum()
     });
     let measured = document
@@ -255,11 +278,8 @@ fn timeline_end(document: &RecordDocument) -> f64 {
     }
 }
 
-/// Phases and faults; the same in every arm.
-fn bands(document: &RecordDocument) -> Vec<Band> {
-    let Some(arm) = document.arms.iter().find(|arm| arm.load.is_some()) else {
-        return Vec::new();
-    };
+/// Phases and faults.
+fn bands(arm: &ArmDocument) -> Vec<Band> {
     let mut from = 0.0;
     let mut bands = Vec::new();
     for phase in arm.load.iter().flat_map(|load| &load.phases) {

@@ -54,6 +54,7 @@ pub fn chart(record: &StoredRecord) -> Option<Chart> {
         bands: Vec::new(),
         series,
         marks: Vec::new(),
+        stacks: Vec::new(),
         note: "All judged phases of all rounds together; failed arrivals count as at least their deadline.".to_owned(),
     })
 }

@@ -5,7 +5,7 @@ use crate::record::show::number;
 use crate::record::{ArmDocument, PhaseRecord, RecordDocument, SweepFacts};
 use crate::stats::{self, Usl};
 
-use super::super::svg::{Axis, Chart, Mark, Scale, Series, Style};
+use super::super::svg::{Axis, Chart, LabelAt, Mark, Scale, Series, Style};
 use super::millis;
 
 /// A swept range at least this wide is drawn on a logarithmic axis.
@@ -67,6 +67,7 @@ fn goodput(document: &RecordDocument, sweep: &SweepFacts, phase: &str) -> Chart 
         x: knee.x,
         y: knee.y,
         label: format!("knee: {}", number(knee.x)),
+        at: LabelAt::Foot,
     }));
     chart.note = notes.join(" ");
     chart
@@ -114,6 +115,7 @@ fn chart(
         bands: Vec::new(),
         series,
         marks: Vec::new(),
+        stacks: Vec::new(),
         note: String::new(),
     }
 }

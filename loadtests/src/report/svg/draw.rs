@@ -5,6 +5,7 @@ mod bands;
 mod frame;
 mod legend;
 mod lines;
+mod stacked;
 
 use self::bands::band_rows;
 use self::frame::{BELOW, Frame, LEFT, PLOT_HEIGHT, ROW, WIDTH, escaped};
@@ -22,10 +23,20 @@ pub fn standalone(chart: &Chart) -> String {
 }
 
 fn drawn(chart: &Chart, style: &str) -> String {
-    let legend = legend_rows(&chart.series);
+    let is_plot = chart.stacks.is_empty();
+    let legend = if is_plot {
+        legend_rows(&chart.series)
+    } else {
+        vec![Vec::new()]
+    };
     let band_rows = band_rows(chart);
     let top = 26.0 + legend.len() as f64 * ROW + 6.0 + band_rows as f64 * ROW;
-    let height = top + PLOT_HEIGHT + BELOW;
+    let inner = if is_plot {
+        PLOT_HEIGHT
+    } else {
+        stacked::height(chart)
+    };
+    let height = top + inner + BELOW;
     let mut frame = Frame {
         chart,
         top,
@@ -52,12 +63,17 @@ fn drawn(chart: &Chart, style: &str) -> String {
         r#"<text class="title" x="{LEFT}" y="18">{}</text>"#,
         escaped(&chart.title)
     ));
-    frame.legend(&legend);
-    frame.bands();
-    frame.axes();
-    frame.all_series();
-    for mark in &chart.marks {
-        frame.mark(mark);
+    if is_plot {
+        frame.legend(&legend);
+        frame.bands();
+        frame.axes();
+        frame.all_series();
+        for mark in &chart.marks {
+            frame.mark(mark);
+        }
+    } else {
+        frame.swatches();
+        frame.stacks();
     }
     frame.svg.push_str("</svg>\n");
     frame.svg
@@ -89,6 +105,7 @@ mod tests {
             }],
             series,
             marks: Vec::new(),
+            stacks: Vec::new(),
             note: String::new(),
         }
     }

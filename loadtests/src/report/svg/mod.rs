@@ -1,4 +1,4 @@
-//! A small chart drawer: lines, dots and bands over two axes, as SVG that follows the reader's
+//! A small chart drawer: lines, dots and bands over two axes, or stacked bars over one, as SVG that follows the reader's
 //! light or dark theme. The same chart is always the same bytes.
 
 mod axis;
@@ -23,6 +23,9 @@ pub struct Chart {
     pub bands: Vec<Band>,
     pub series: Vec<Series>,
     pub marks: Vec<Mark>,
+    /// Where there are any, the chart is bars of stacked parts over the x axis, and its series are
+    /// the names of the parts.
+    pub stacks: Vec<Stack>,
     /// What stands below it in words; may be empty.
     pub note: String,
 }
@@ -41,6 +44,8 @@ pub enum BandKind {
     Phase,
     Warmup,
     Fault,
+    /// Where something lies that is not known exactly.
+    Interval,
 }
 
 #[derive(Debug, Clone)]
@@ -59,8 +64,26 @@ pub enum Style {
     DottedLine(usize),
     /// What the others are compared with: thin and dashed, above all of them.
     Reference,
+    /// Vertical bars: each two points that follow each other are the ends of one.
+    Interval(usize),
     /// Dots only, of the palette's colour of this number; not in the legend.
     Dots(usize),
+}
+
+/// One bar of parts.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Stacks of the same group follow each other under its name.
+    pub group: String,
+    pub label: String,
+    /// One for each series.
+    pub parts: Vec<f64>,
+}
+
+impl Stack {
+    pub fn total(&self) -> f64 {
+        self.parts.iter().sum()
+    }
 }
 
 /// A point worth naming.
@@ -69,4 +92,14 @@ pub struct Mark {
     pub x: f64,
     pub y: f64,
     pub label: String,
+    pub at: LabelAt,
+}
+
+/// Where the name of a mark stands, to its right where there is room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelAt {
+    /// Just above the axis.
+    Foot,
+    Above,
+    Below,
 }

@@ -78,7 +78,7 @@ fn read_arm(mut section: Section<'_>) -> Option<ArmDraft> {
 }
 
 /// Whether an arm may set this.
-fn check_path(path: &[String]) -> Result<(), String> {
+pub(crate) fn check_path(path: &[String]) -> Result<(), String> {
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["service", ..] | ["environment", "edges", ..] | ["phases", _, "faults"] => Ok(()),
@@ -138,7 +138,7 @@ fn read_sweep(mut section: Section<'_>) -> Option<(Sweep, Vec<ArmDraft>)> {
 }
 
 /// `max_size` and `5` give `max_size_5`, `factor` and `0.5` give `factor_0_5`.
-fn arm_name(key: &str, value: &str) -> String {
+pub(crate) fn arm_name(key: &str, value: &str) -> String {
     let value = value.replace('-', "minus_");
     format!("{key}_{value}").replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }

@@ -8,5 +8,6 @@ pub(super) mod header;
 pub(super) mod journeys;
 pub(super) mod load;
 pub(super) mod phases;
+pub(super) mod search;
 pub(super) mod slo;
 pub(super) mod target;

@@ -15,7 +15,8 @@ fn unknown_keys_get_the_nearest_known_one() {
         (
             "[gateway]\ncapacity = 4\n",
             "x.toml:10:2: unknown key \"gateway\" in the scenario; it is one of name, title, \
-          hypothesis, shows, rounds, seed, target, slo, claims, thresholds, arms, sweep, environment, service, load, \
+          hypothesis, shows, rounds, seed, target, slo, claims, thresholds, arms, sweep, search, environment, service, \
+          load, \
           phases, journeys",
         ),
         (

@@ -10,6 +10,7 @@ mod command_line;
 mod format;
 mod quick;
 mod robust;
+mod search;
 mod shipped;
 
 use super::document::Source;

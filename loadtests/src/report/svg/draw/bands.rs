@@ -22,6 +22,7 @@ impl Frame<'_> {
             let class = match band.kind {
                 BandKind::Fault => "fault",
                 BandKind::Warmup => "warmup",
+                BandKind::Interval => "interval",
                 BandKind::Phase if phases % 2 == 0 => "phase",
                 BandKind::Phase => "phase odd",
             };
@@ -37,15 +38,21 @@ impl Frame<'_> {
         }
     }
 
-    /// Faults may be wider than their band; phases are named only where there is room.
+    /// Faults' and intervals' names may be wider than their band; phases are named only where there
+    /// is room.
     fn band_label(&mut self, band: &Band, from: f64, to: f64, y: f64) {
         let label = band_text(band);
         let half = label.chars().count() as f64 * CHARACTER / 2.0;
         let middle = f64::midpoint(from, to);
-        if band.kind == BandKind::Fault {
+        if matches!(band.kind, BandKind::Fault | BandKind::Interval) {
+            let class = if band.kind == BandKind::Fault {
+                "fault-name"
+            } else {
+                "interval-name"
+            };
             let middle = middle.clamp(LEFT + half, (WIDTH - RIGHT - half).max(LEFT + half));
             self.line(format_args!(
-                r#"<text class="fault-name" text-anchor="middle" x="{middle:.1}" y="{y:.1}">{}</text>"#,
+                r#"<text class="{class}" text-anchor="middle" x="{middle:.1}" y="{y:.1}">{}</text>"#,
                 escaped(&label)
             ));
         } else if half * 2.0 <= to - from {

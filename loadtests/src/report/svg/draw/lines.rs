@@ -1,7 +1,7 @@
 //! Lines, dots and marks. Lines that lie on each other must all be seen: the earlier a line is drawn
 //! the wider it is, and their dashes differ.
 
-use super::super::{Chart, Mark, Series, Style};
+use super::super::{Chart, LabelAt, Mark, Series, Style};
 use super::frame::{CHARACTER, Frame, PLOT_HEIGHT, RIGHT, WIDTH, escaped};
 
 const COLOURS: usize = 8;
@@ -11,6 +11,8 @@ const THIN: f64 = 1.8;
 const WIDE: f64 = 5.4;
 /// By how much a line is wider than the next, when there are few.
 const STEP: f64 = 0.9;
+/// Half the width of the ends of an interval.
+const CAP: f64 = 5.0;
 
 /// How a line is drawn: its class, and more attributes.
 pub(super) struct Look {
@@ -24,7 +26,9 @@ impl Look {
             Style::Line(number) => {
                 format!("s s{} d{}", number % COLOURS, number % DASHES)
             }
-            Style::DottedLine(number) | Style::Dots(number) => format!("s s{}", number % COLOURS),
+            Style::DottedLine(number) | Style::Dots(number) | Style::Interval(number) => {
+                format!("s s{}", number % COLOURS)
+            }
             Style::Reference => "s reference".to_owned(),
         };
         let width = match style {
@@ -69,6 +73,10 @@ impl Frame<'_> {
 
     fn series(&mut self, series: &Series) {
         let look = Look::of(self.chart, series.style);
+        if matches!(series.style, Style::Interval(_)) {
+            self.intervals(series, &look);
+            return;
+        }
         if !matches!(series.style, Style::Dots(_)) {
             for stretch in series
                 .points
@@ -106,6 +114,19 @@ impl Frame<'_> {
         }
     }
 
+    fn intervals(&mut self, series: &Series, look: &Look) {
+        for ends in series.points.chunks_exact(2) {
+            let [(x, Some(low)), (_, Some(high))] = ends else {
+                continue;
+            };
+            let (x, low, high) = (self.x(*x), self.y(*low), self.y(*high));
+            let (left, right) = (x - CAP, x + CAP);
+            self.line(format_args!(
+                r#"<path {look} d="M{left:.1},{low:.1}H{right:.1}M{x:.1},{low:.1}V{high:.1}M{left:.1},{high:.1}H{right:.1}"/>"#
+            ));
+        }
+    }
+
     pub(super) fn mark(&mut self, mark: &Mark) {
         let (x, y) = (self.x(mark.x), self.y(mark.y));
         let bottom = self.top + PLOT_HEIGHT;
@@ -117,7 +138,11 @@ impl Frame<'_> {
         };
         self.line(format_args!(
             r#"<line class="mark" x1="{x:.1}" y1="{y:.1}" x2="{x:.1}" y2="{bottom:.1}"/><circle class="mark" cx="{x:.1}" cy="{y:.1}" r="7"/><text class="mark-name" text-anchor="{anchor}" x="{text_x:.1}" y="{:.1}">{}</text>"#,
-            bottom - 10.0,
+            match mark.at {
+                LabelAt::Foot => bottom - 10.0,
+                LabelAt::Above => y - 9.0,
+                LabelAt::Below => y + 18.0,
+            },
             escaped(&mark.label),
         ));
     }
