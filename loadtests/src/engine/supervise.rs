@@ -321,9 +321,10 @@ impl UserPlan {
     }
 }
 
-/// Users that connect ahead: what the peak rate keeps busy when answers take 20 ms, within reason.
+/// Users that connect ahead, within reason: what the peak rate keeps busy when answers take 50 ms. A
+/// target that stalls for a moment would else be met by a burst of new connections as it comes back.
 fn warm_users(peak_rate: f64) -> usize {
-    ((peak_rate * 0.02) as usize).clamp(16, 1000)
+    ((peak_rate * 0.05) as usize).clamp(16, 2000)
 }
 
 /// Half of the processors: the target often shares them.
