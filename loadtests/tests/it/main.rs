@@ -17,6 +17,7 @@ mod environment_lab;
 mod environment_services;
 mod fault_proxy;
 mod fault_schedule;
+mod gateway;
 mod layering;
 mod lost_ports;
 mod out_folder;
