@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::admin_client::{answer, block_on, client};
+use super::admin_client::{answer, client, patch};
 use super::error::EnvironmentError;
 use super::launch::Output;
 use super::process::ServerProcess;
@@ -20,6 +20,7 @@ use crate::scenario::{GatewayBehaviour, GatewayFault};
 
 pub const NAME: &str = "gateway";
 
+const BEHAVIOUR: &str = "/admin/behaviour";
 const READY_LIMIT: Duration = Duration::from_secs(20);
 /// A ledger of a long trial is large.
 const LEDGER_LIMIT: Duration = Duration::from_mins(1);
@@ -92,7 +93,8 @@ impl Gateway {
 
     /// The behaviour as the running gateway tells it.
     pub async fn effective(&self) -> Result<GatewayBehaviour, EnvironmentError> {
-        let request = self.client.get(self.behaviour_url());
+        let url = format!("{}{BEHAVIOUR}", self.admin_url());
+        let request = self.client.get(url);
         answer("the gateway's behaviour", request).await
     }
 
@@ -133,15 +135,12 @@ impl Gateway {
         let behaviour = self
             .standing
             .with(faults.held.iter().map(|(_, held)| *held));
-        let change = self
-            .client
-            .patch(self.behaviour_url())
-            .json(&key_of(changed, &behaviour));
-        block_on(answer::<Value>("the gateway's changed behaviour", change)).map(drop)
-    }
-
-    fn behaviour_url(&self) -> String {
-        format!("{}/admin/behaviour", self.admin_url())
+        patch(
+            "the gateway's changed behaviour",
+            self.addresses.admin,
+            BEHAVIOUR,
+            &key_of(changed, &behaviour),
+        )
     }
 }
 

@@ -18,6 +18,8 @@ mod environment_services;
 mod fault_proxy;
 mod fault_schedule;
 mod gateway;
+mod gateway_faults;
+mod gateway_support;
 mod layering;
 mod lost_ports;
 mod out_folder;
