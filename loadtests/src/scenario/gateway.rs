@@ -205,7 +205,7 @@ impl TryFrom<LatencyForm> for GatewayLatency {
         match (&form.fixed, &form.median, &form.p99) {
             (Some(latency), None, None) => Self::fixed(read(latency)?),
             (None, Some(median), Some(p99)) => Self::spread(read(median)?, read(p99)?),
-            _ => Err(format!("is neither: {LATENCY_FORM}")),
+            _ => Err(format!("is neither fixed nor spread: {LATENCY_FORM}")),
         }
     }
 }
