@@ -291,6 +291,7 @@ fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
     let part = |process: &Process| match process {
         Process::Service => Some(Part::Service),
         Process::Database => Some(Part::Database),
+        Process::Gateway => Some(Part::Gateway),
         Process::Redis => None,
     };
     let used = environment.cpu_time();

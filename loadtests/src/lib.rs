@@ -8,7 +8,7 @@
 //! | 5 | `cli`, `command` | `cli` -> `command` |
 //! | 4 | `lab`, `strategy` | `strategy` -> `lab` |
 //! | 3 | `engine` | |
-//! | 2 | `environment`, `fault`, `measure`, `journey` (effects), `judge`, `report` (pure) | `fault` -> `environment`, `journey` -> `measure`, `report` -> `judge` |
+//! | 2 | `gateway`, `environment`, `fault`, `measure`, `journey` (effects), `judge`, `report` (pure) | `environment` -> `gateway`, `fault` -> `environment`, `journey` -> `measure`, `report` -> `judge` |
 //! | 1 | `scenario`, `record` | `record` -> `scenario` |
 //! | 0 | `units`, `stats`, `interrupt` | |
 
@@ -17,6 +17,7 @@ pub mod command;
 pub mod engine;
 pub mod environment;
 pub mod fault;
+pub mod gateway;
 mod interrupt;
 pub mod journey;
 pub mod judge;

@@ -66,6 +66,11 @@ fn examine(programs: &Programs) -> Vec<Item> {
             state: told(programs.target_service()).map(|found| found.display().to_string()),
         },
         Item {
+            name: "mock-gateway",
+            purpose: "the payment provider: run, up, of scenarios with [gateway]",
+            state: told(programs.mock_gateway()).map(|found| found.display().to_string()),
+        },
+        Item {
             name: "account",
             purpose: "whom the servers run as: PostgreSQL refuses root",
             state: told(account).map(|account| {

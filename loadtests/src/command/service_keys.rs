@@ -28,7 +28,7 @@ pub fn check(plan: &Plan, programs: &Programs) -> Result<Checked, Failure> {
             continue;
         }
         asked.push(&lab.service);
-        match environment::refusal(programs, &lab.service) {
+        match environment::refusal(programs, lab) {
             Ok(None) => {}
             Ok(Some(refusal)) => {
                 let complaint = complaint(plan, arm, &refusal);

@@ -52,11 +52,11 @@ fn announce(environment: &Environment, json: bool) {
     }
     for (name, address) in addresses.as_object().into_iter().flatten() {
         match address {
-            Value::String(address) => println!("{name:<10} {address}"),
+            Value::String(address) => println!("{name:<14} {address}"),
             Value::Object(proxies) => {
                 for (edge, address) in proxies {
                     println!(
-                        "{:<10} {}",
+                        "{:<14} {}",
                         format!("{edge} proxy"),
                         address.as_str().unwrap_or("")
                     );
@@ -69,15 +69,18 @@ fn announce(environment: &Environment, json: bool) {
 }
 
 fn addresses(lab: &Lab, service: &str) -> Value {
-    let proxies: serde_json::Map<String, Value> =
-        [("client", Edge::Client), ("database", Edge::Database)]
-            .into_iter()
-            .filter_map(|(name, edge)| {
-                let address = lab.proxy()?.address(edge)?;
-                Some((name.to_owned(), address.to_string().into()))
-            })
-            .collect();
-    json!({
+    let proxies: serde_json::Map<String, Value> = [
+        ("client", Edge::Client),
+        ("database", Edge::Database),
+        ("gateway", Edge::Gateway),
+    ]
+    .into_iter()
+    .filter_map(|(name, edge)| {
+        let address = lab.proxy()?.address(edge)?;
+        Some((name.to_owned(), address.to_string().into()))
+    })
+    .collect();
+    let mut addresses = json!({
         "service": service,
         "admin": lab.admin_url(),
         "metrics": lab.metrics_urls().first(),
@@ -85,5 +88,10 @@ fn addresses(lab: &Lab, service: &str) -> Value {
         "database_admin": lab.database_url(),
         "proxies": proxies,
         "directory": lab.directory(),
-    })
+    });
+    if let Some(gateway) = lab.gateway() {
+        addresses["gateway"] = format!("http://{}", gateway.address()).into();
+        addresses["gateway_admin"] = gateway.admin_url().into();
+    }
+    addresses
 }

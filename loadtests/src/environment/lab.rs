@@ -1,4 +1,5 @@
-//! The private servers of a trial, joined: service, database, and the proxy on the edges between.
+//! The private servers of a trial, joined: service, database, payment gateway, and the proxy on the
+//! edges between.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,12 +10,13 @@ use serde_json::json;
 
 use super::dataset;
 use super::error::EnvironmentError;
+use super::gateway::Gateway;
 use super::postgres::{Postgres, Purpose, Role};
 use super::process::{ServerProcess, UnexpectedExit};
 use super::programs::Programs;
 use super::proxy::FaultProxy;
 use super::run::{Run, Settings};
-use super::service::Service;
+use super::service::{Service, Surroundings};
 use crate::scenario::{Edge, LabSpec, Process};
 
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Lab {
     spec: LabSpec,
     service: Service,
     proxy: Option<FaultProxy>,
+    gateway: Option<Gateway>,
     database: Postgres,
     // Last: its end is the end of everything above.
     run: Run,
@@ -37,6 +40,9 @@ impl Lab {
         }
         programs.postgres()?;
         programs.target_service()?;
+        if spec.gateway.is_some() {
+            programs.mock_gateway()?;
+        }
         Ok(())
     }
 
@@ -47,16 +53,28 @@ impl Lab {
         let cluster = dataset::seeded(&run, &install, &spec.dataset, "database").await?;
         cluster.write_back();
         let database = Postgres::start(&run, &install, cluster, Purpose::Trial).await?;
+        let gateway = match &spec.gateway {
+            Some(behaviour) => Some(Gateway::start(&run, behaviour).await?),
+            None => None,
+        };
         let is_proxied = !spec.edges.is_empty();
         let proxy = is_proxied.then(|| FaultProxy::start(&run)).transpose()?;
         let database_address = on_edge(proxy.as_ref(), spec, Edge::Database, &database.address())?;
-        let database_url = database.url(Role::Service, &database_address);
-        let service = Service::start(&run, &spec.service, &database_url).await?;
+        let gateway_address = gateway
+            .as_ref()
+            .map(|gateway| on_edge(proxy.as_ref(), spec, Edge::Gateway, &gateway.address()))
+            .transpose()?;
+        let surroundings = Surroundings {
+            database_url: database.url(Role::Service, &database_address),
+            gateway_url: gateway_address.map(|address| format!("http://{address}")),
+        };
+        let service = Service::start(&run, &spec.service, &surroundings).await?;
         on_edge(proxy.as_ref(), spec, Edge::Client, service.address())?;
         Ok(Self {
             spec: spec.clone(),
             service,
             proxy,
+            gateway,
             database,
             run,
         })
@@ -76,6 +94,10 @@ impl Lab {
 
     pub fn database(&self) -> &Postgres {
         &self.database
+    }
+
+    pub fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_ref()
     }
 
     pub fn proxy(&self) -> Option<&FaultProxy> {
@@ -123,19 +145,28 @@ impl Lab {
                 (*edge, json!({ "latency_ms": latency_ms }))
             })
             .collect();
-        Ok(json!({
+        let mut effective = json!({
             "service": self.service.effective().await?,
             "database": self.database.effective().await?,
             "dataset": self.spec.dataset,
             "edges": edges,
-        }))
+        });
+        if let Some(gateway) = &self.gateway {
+            effective["gateway"] = json!(gateway.effective().await?);
+        }
+        Ok(effective)
     }
 
     pub fn cpu_time(&self) -> BTreeMap<Process, Duration> {
-        BTreeMap::from([
-            (Process::Service, self.service.process().cpu_time()),
-            (Process::Database, self.database.process().cpu_time()),
-        ])
+        let gateway = self.gateway.as_ref().map(Gateway::process);
+        [
+            (Process::Service, self.service.process()),
+            (Process::Database, self.database.process()),
+        ]
+        .into_iter()
+        .chain(gateway.map(|process| (Process::Gateway, process)))
+        .map(|(part, process)| (part, process.cpu_time()))
+        .collect()
     }
 
     pub fn take_unexpected_exits(&self) -> Vec<UnexpectedExit> {
@@ -152,6 +183,7 @@ impl Lab {
         [self.service.process(), self.database.process()]
             .into_iter()
             .chain(proxy)
+            .chain(self.gateway.as_ref().map(Gateway::process))
     }
 }
 

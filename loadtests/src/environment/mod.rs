@@ -4,20 +4,23 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `lab` | joins the parts of a trial: database, proxy, service |
+//! | `lab` | joins the parts of a trial: database, gateway, proxy, service |
 //! | `services` | PostgreSQL and Redis alone, for a command |
 //! | `run`, `directory`, `account`, `port`, `programs` | what every part stands on |
 //! | `launch`, `process`, `process_table`, `keeper` | processes: started, watched, ended |
-//! | `postgres`, `redis`, `service`, `proxy` | the parts |
+//! | `postgres`, `redis`, `gateway`, `service`, `proxy` | the parts |
+//! | `admin_client` | speaks to the parts that can be changed while they run |
 //! | `service_check` | the service's opinion of a configuration, before anything is started |
 //! | `dataset`, `cluster_cache` | what the database holds, made once and copied |
 
 mod account;
+mod admin_client;
 mod cluster_cache;
 mod dataset;
 mod directory;
 mod error;
 mod file_limit;
+mod gateway;
 pub mod keeper;
 mod lab;
 mod launch;
@@ -40,6 +43,7 @@ pub use account::Account;
 pub use directory::Root;
 pub use error::EnvironmentError;
 pub use file_limit::raise as raise_file_limit;
+pub use gateway::{Gateway, GatewayFaultId};
 pub use lab::Lab;
 pub use process::UnexpectedExit;
 pub use programs::{BIN_DIR_VARIABLE, PostgresInstall, Programs, version_of};

@@ -104,6 +104,12 @@ impl Programs {
             .ok_or_else(|| missing("target-service", &self.own_dirs, package))
     }
 
+    pub fn mock_gateway(&self) -> Result<PathBuf, EnvironmentError> {
+        let package = "this repository: `cargo build --release -p squall --bins`";
+        find(&self.own_dirs, "mock-gateway")
+            .ok_or_else(|| missing("mock-gateway", &self.own_dirs, package))
+    }
+
     #[cfg(test)]
     pub(super) fn nothing_installed() -> Self {
         Self {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use toml::Table;
 
+use super::admin_client::{answer, block_on, client};
 use super::error::EnvironmentError;
 use super::launch::Output;
 use super::port;
@@ -35,16 +36,16 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts an instance with `config` on this database, and waits until it is ready for work.
+    /// Starts an instance with `config` on these surroundings, and waits until it is ready for work.
     pub async fn start(
         run: &Run,
         config: &Table,
-        database_url: &str,
+        surroundings: &Surroundings,
     ) -> Result<Self, EnvironmentError> {
         let directory = run.directory().path().to_path_buf();
         let program = run.programs().target_service()?;
         port::start_on_free(async |port| {
-            let config = with_addresses(config, database_url, port, port::free()?);
+            let config = with_addresses(config, surroundings, port, port::free()?);
             Self::start_with(run, &program, &directory, &config).await
         })
         .await
@@ -123,9 +124,12 @@ impl Service {
     /// The configuration as the running instance tells it, without where the lab has put it.
     pub async fn effective(&self) -> Result<Value, EnvironmentError> {
         let url = format!("{}/admin/config", self.admin_url());
-        let mut config = answer("the service's configuration", self.client.get(&url)).await?;
-        for (section, key) in PLACES {
-            if let Some(section) = config.get_mut(section).and_then(Value::as_object_mut) {
+        let mut config: Value =
+            answer("the service's configuration", self.client.get(&url)).await?;
+        for path in PLACES {
+            let (sections, key) = path.rsplit_once('/').unwrap_or_default();
+            let section = config.pointer_mut(sections).and_then(Value::as_object_mut);
+            if let Some(section) = section {
                 section.remove(key);
             }
         }
@@ -134,7 +138,7 @@ impl Service {
 
     /// The present value of a setting that may change while the service runs.
     pub fn knob(&self, key: &str) -> Result<Value, EnvironmentError> {
-        let knobs = block_on(answer(
+        let knobs: Value = block_on(answer(
             "the service's knobs",
             self.client.get(self.knobs_url()),
         ))?;
@@ -157,7 +161,7 @@ impl Service {
             .client
             .patch(self.knobs_url())
             .json(&serde_json::json!({ key: value }));
-        block_on(answer("the changed knobs", change)).map(drop)
+        block_on(answer::<Value>("the changed knobs", change)).map(drop)
     }
 
     fn knobs_url(&self) -> String {
@@ -165,61 +169,56 @@ impl Service {
     }
 }
 
-/// The answer's document; a refusal is told in the service's own words.
-async fn answer(
-    what: &'static str,
-    request: reqwest::RequestBuilder,
-) -> Result<Value, EnvironmentError> {
-    let failed = |error: reqwest::Error| EnvironmentError::ReadBack {
-        what,
-        reason: error.to_string(),
-    };
-    let answer = request.send().await.map_err(failed)?;
-    let status = answer.status();
-    let text = answer.text().await.map_err(failed)?;
-    let refused = |reason: String| EnvironmentError::ReadBack { what, reason };
-    if !status.is_success() {
-        return Err(refused(format!("{status}: {text}")));
-    }
-    serde_json::from_str(&text).map_err(|error| refused(error.to_string()))
-}
-
-/// For faults, which have threads of their own. The client keeps no connection that would need
-/// another runtime.
-fn block_on<T>(
-    work: impl Future<Output = Result<T, EnvironmentError>>,
-) -> Result<T, EnvironmentError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.map_err(EnvironmentError::Runtime)?.block_on(work)
-}
-
 /// The variable by which a program of the service learns its database.
 pub fn database_variable(url: &str) -> (&'static str, OsString) {
     ("TARGET_SERVICE__DB__URL", url.into())
 }
 
-/// What the lab decides, and no scenario.
-const PLACES: [(&str, &str); 3] = [("db", "url"), ("http", "listen"), ("admin", "listen")];
+/// What an instance depends on, as it is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    pub database_url: String,
+    /// `None`: the lab has no payment gateway, and the service hears of none.
+    pub gateway_url: Option<String>,
+}
+
+/// What the lab decides, and no scenario: pointers into the configuration.
+const PLACES: [&str; 4] = [DATABASE, GATEWAY, LISTEN, ADMIN];
+const DATABASE: &str = "/db/url";
+const GATEWAY: &str = "/payment/gateway/url";
+const LISTEN: &str = "/http/listen";
+const ADMIN: &str = "/admin/listen";
 
 /// The scenario's configuration with what only the lab can know. The ports stay the same over
 /// restarts, so that clients find the service again.
-pub(super) fn with_addresses(config: &Table, database_url: &str, port: u16, admin: u16) -> Table {
+pub(super) fn with_addresses(
+    config: &Table,
+    surroundings: &Surroundings,
+    port: u16,
+    admin: u16,
+) -> Table {
     let mut config = config.clone();
-    let places = [
-        database_url.to_owned(),
-        format!("127.0.0.1:{port}"),
-        format!("127.0.0.1:{admin}"),
-    ];
-    for ((section, key), place) in PLACES.into_iter().zip(places) {
-        let section = config.entry(section).or_insert_with(|| Table::new().into());
-        // A section that is no table is left for the service to refuse.
-        if let Some(section) = section.as_table_mut() {
-            section.insert(key.to_owned(), place.into());
-        }
+    put(&mut config, DATABASE, &surroundings.database_url);
+    if let Some(url) = &surroundings.gateway_url {
+        put(&mut config, GATEWAY, url);
     }
+    put(&mut config, LISTEN, &format!("127.0.0.1:{port}"));
+    put(&mut config, ADMIN, &format!("127.0.0.1:{admin}"));
     config
+}
+
+fn put(config: &mut Table, path: &str, value: &str) {
+    let (sections, key) = path.rsplit_once('/').unwrap_or_default();
+    let mut table = config;
+    for section in sections.split('/').skip(1) {
+        let section = table.entry(section).or_insert_with(|| Table::new().into());
+        // A section that is no table is left for the service to refuse.
+        let Some(inner) = section.as_table_mut() else {
+            return;
+        };
+        table = inner;
+    }
+    table.insert(key.to_owned(), value.into());
 }
 
 /// Its first whole line of output.
@@ -239,27 +238,31 @@ fn refused_configuration(error: EnvironmentError) -> EnvironmentError {
     }
 }
 
-/// Loopback only, so that no proxy of the user's environment may come between.
-fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(5))
-        .pool_max_idle_per_host(0)
-        .build()
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_the_lab_knows_goes_beside_what_the_scenario_says() {
-        let config: Table = "db.pool.max_size = 7".parse().unwrap();
-        let config = with_addresses(&config, "postgres://there", 1, 2);
-        assert_eq!(config["db"]["pool"]["max_size"].as_integer(), Some(7));
-        assert_eq!(config["db"]["url"].as_str(), Some("postgres://there"));
-        assert_eq!(config["http"]["listen"].as_str(), Some("127.0.0.1:1"));
+        let config: Table = "db.pool.max_size = 7\npayment.gateway.pool = 3"
+            .parse()
+            .unwrap();
+        let mut surroundings = Surroundings {
+            database_url: "postgres://there".to_owned(),
+            gateway_url: None,
+        };
+        let without = with_addresses(&config, &surroundings, 1, 2);
+        assert_eq!(without["db"]["pool"]["max_size"].as_integer(), Some(7));
+        assert_eq!(without["db"]["url"].as_str(), Some("postgres://there"));
+        assert_eq!(without["http"]["listen"].as_str(), Some("127.0.0.1:1"));
+        assert_eq!(without["admin"]["listen"].as_str(), Some("127.0.0.1:2"));
+        assert_eq!(without["payment"], config["payment"]);
+
+        surroundings.gateway_url = Some("http://there".to_owned());
+        let with = with_addresses(&config, &surroundings, 1, 2);
+        let gateway = &with["payment"]["gateway"];
+        assert_eq!(gateway["url"].as_str(), Some("http://there"));
+        assert_eq!(gateway["pool"].as_integer(), Some(3));
     }
 
     #[test]

@@ -4,17 +4,17 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use serde::Deserialize;
-use toml::Table;
-
 use super::error::EnvironmentError;
 use super::programs::Programs;
-use super::service::with_addresses;
+use super::service::{Surroundings, with_addresses};
+use crate::scenario::LabSpec;
+use serde::Deserialize;
 
 /// The status of a refused configuration.
 const REFUSED: i32 = 2;
 /// Never connected to.
 const NO_DATABASE: &str = "postgres://nobody@127.0.0.1:1/none";
+const NO_GATEWAY: &str = "http://127.0.0.1:1";
 
 /// Why the service does not take a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,8 +24,8 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// `None`: it takes the configuration, with the addresses that a lab adds.
-pub fn refusal(programs: &Programs, config: &Table) -> Result<Option<Refusal>, EnvironmentError> {
+/// `None`: it takes the lab's configuration of it, with the addresses that the lab adds.
+pub fn refusal(programs: &Programs, lab: &LabSpec) -> Result<Option<Refusal>, EnvironmentError> {
     let program = programs.target_service()?;
     let failed = |source| EnvironmentError::File {
         what: "writing",
@@ -33,7 +33,11 @@ pub fn refusal(programs: &Programs, config: &Table) -> Result<Option<Refusal>, E
         source,
     };
     let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
-    let config = with_addresses(config, NO_DATABASE, 0, 0);
+    let surroundings = Surroundings {
+        database_url: NO_DATABASE.to_owned(),
+        gateway_url: lab.gateway.as_ref().map(|_| NO_GATEWAY.to_owned()),
+    };
+    let config = with_addresses(&lab.service, &surroundings, 0, 0);
     file.write_all(config.to_string().as_bytes())
         .map_err(failed)?;
     ask(&program, file.path())

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::environment::proxy::{EdgeFaultId, ProxyError};
-use crate::environment::{Environment, EnvironmentError, Lab};
+use crate::environment::{Environment, EnvironmentError, Gateway, GatewayFaultId, Lab};
 use crate::scenario::{Edge, Fault, LabSpec, Process, ProcessFault};
 
 /// How long a part may take to end in order before it is started again.
@@ -17,6 +17,8 @@ pub enum FaultError {
     NothingOfOurs,
     #[error("the lab of this trial has no {0:?}")]
     NoSuchPart(Process),
+    #[error("the gateway is never ended: its ledger is the witness of what was charged; pause it")]
+    Witness,
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error(transparent)]
@@ -35,6 +37,7 @@ pub(super) struct Active<'a> {
 #[derive(Debug)]
 enum Remedy {
     RemoveFromEdge(Edge, EdgeFaultId),
+    RemoveFromGateway(GatewayFaultId),
     Resume(Process),
     StartAgain(Process),
     /// To the value that it had before.
@@ -52,7 +55,16 @@ pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
             process: Process::Redis,
             ..
         } => Err(FaultError::NoSuchPart(Process::Redis)),
-        Fault::Edge { .. } | Fault::Process { .. } | Fault::Knob { .. } => Ok(()),
+        fault if fault.needs_gateway() && lab.gateway.is_none() => {
+            Err(FaultError::NoSuchPart(Process::Gateway))
+        }
+        Fault::Process {
+            process: Process::Gateway,
+            kind: ProcessFault::Kill | ProcessFault::Restart,
+        } => Err(FaultError::Witness),
+        Fault::Edge { .. } | Fault::Process { .. } | Fault::Gateway(_) | Fault::Knob { .. } => {
+            Ok(())
+        }
     }
 }
 
@@ -66,6 +78,10 @@ pub(super) fn begin<'a>(
             let proxy = lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
             let id = proxy.add(edge, kind)?;
             (Instant::now(), Remedy::RemoveFromEdge(edge, id))
+        }
+        &Fault::Gateway(kind) => {
+            let id = gateway(lab)?.add(kind)?;
+            (Instant::now(), Remedy::RemoveFromGateway(id))
         }
         &Fault::Process { process, kind } => disturb(lab, process, kind)?,
         Fault::Knob { key, value } => {
@@ -85,6 +101,8 @@ impl Active<'_> {
                 let proxy = self.lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
                 proxy.remove(edge, id)?;
             }
+            Remedy::RemoveFromGateway(id) => gateway(self.lab)?.remove(id)?,
+            Remedy::Resume(Process::Gateway) => gateway(self.lab)?.process().resume(),
             Remedy::Resume(Process::Service) => self.lab.service().process().resume(),
             Remedy::Resume(Process::Database) => self.lab.database().process().resume(),
             Remedy::StartAgain(process) => start_again(self.lab, process)?,
@@ -104,6 +122,8 @@ fn disturb(
     let server = match process {
         Process::Service => lab.service().process(),
         Process::Database => lab.database().process(),
+        Process::Gateway if kind == ProcessFault::Pause => gateway(lab)?.process(),
+        Process::Gateway => return Err(FaultError::Witness),
         Process::Redis => return Err(FaultError::NoSuchPart(process)),
     };
     let begun = Instant::now();
@@ -134,7 +154,13 @@ fn start_again(lab: &Lab, process: Process) -> Result<(), FaultError> {
     match process {
         Process::Service => lab.service().start_again()?,
         Process::Database => lab.database().start_again()?,
+        Process::Gateway => return Err(FaultError::Witness),
         Process::Redis => return Err(FaultError::NoSuchPart(process)),
     }
     Ok(())
+}
+
+fn gateway(lab: &Lab) -> Result<&Gateway, FaultError> {
+    lab.gateway()
+        .ok_or(FaultError::NoSuchPart(Process::Gateway))
 }

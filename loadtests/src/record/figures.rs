@@ -97,6 +97,7 @@ pub enum DatabaseReading {
 pub enum Part {
     Service,
     Database,
+    Gateway,
     Generator,
 }
 

@@ -14,6 +14,7 @@ use super::diagnostic::{Diagnostics, Location, Problems, suggestion};
 use super::document::{self, Source, Table, line_and_column};
 use super::file::arms::{self, ArmDraft, Sweep};
 use super::file::claims;
+use super::file::environment::NO_GATEWAY;
 use super::file::header::{self, MAX_ROUNDS, MAX_SEED};
 use super::file::search;
 use super::file::target::{self, Target};
@@ -183,8 +184,13 @@ impl Reading<'_> {
     fn lay_over(&self, draft: ArmDraft) -> (ArmDraft, Variant) {
         let mut document = self.document.clone();
         for replacement in &draft.overrides {
-            if !self.destination.is_ours()
-                && matches!(replacement.path[0].as_str(), "service" | "environment")
+            let root = replacement.path[0].as_str();
+            if root == "gateway" && self.document.get(root).is_none() {
+                // Made by one arm, the others would have none: their services would differ.
+                let message = format!("\"{}\" {NO_GATEWAY}", replacement.key());
+                self.problems.report(&replacement.at, message);
+            }
+            if !self.destination.is_ours() && matches!(root, "service" | "environment" | "gateway")
             {
                 let message = format!(
                     "\"{}\" needs servers of our own, and the target is somebody else's",

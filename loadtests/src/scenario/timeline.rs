@@ -203,10 +203,34 @@ fn arms(plan: &Plan) -> Vec<String> {
             format!("{}: {meaning}", arms.join(", "))
         }
     }));
+    lines.extend(gateways(plan));
     if !plan.left_out.is_empty() {
         lines.push(format!("left out: {}", plan.left_out.join(", ")));
     }
     lines
+}
+
+/// How the payment gateway behaves, where there is one.
+fn gateways(plan: &Plan) -> Vec<String> {
+    let of_arm = |arm: &Arm| match &arm.environment {
+        EnvironmentSpec::Lab(lab) => lab.gateway.as_ref().map(ToString::to_string),
+        EnvironmentSpec::External { .. } => None,
+    };
+    let behaviours = by_text(
+        plan.arms
+            .iter()
+            .filter_map(|arm| Some((of_arm(arm)?, arm.name.as_str()))),
+    );
+    let all_alike = behaviours.len() == 1;
+    let line = |(behaviour, arms): (String, Vec<&str>)| {
+        let whose = if all_alike {
+            String::new()
+        } else {
+            format!(" of {}", arms.join(", "))
+        };
+        format!("gateway{whose}: {behaviour}")
+    };
+    behaviours.into_iter().map(line).collect()
 }
 
 fn counted(number: u64, what: &str) -> String {

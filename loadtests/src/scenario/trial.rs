@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{duration_text, format_duration};
 
 use super::Slo;
+use super::gateway::{GatewayBehaviour, GatewayFault};
 
 /// One arm in one round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,9 @@ pub struct LabSpec {
     pub service: toml::Table,
     /// The edges that carry a proxy in every arm, with their standing conditions.
     pub edges: BTreeMap<Edge, EdgeConditions>,
+    /// The payment provider; `None`: there is none, and the service hears of none.
+    #[serde(default)]
+    pub gateway: Option<GatewayBehaviour>,
 }
 
 /// How long an environment is kept.
@@ -89,6 +93,8 @@ pub enum Edge {
     Client,
     Database,
     Redis,
+    /// The service's connections to the payment gateway.
+    Gateway,
 }
 
 /// What holds on an edge for the whole trial, faults apart.
@@ -255,6 +261,8 @@ pub enum Fault {
         process: Process,
         kind: ProcessFault,
     },
+    /// The payment gateway's own behaviour, changed through its admin listener.
+    Gateway(GatewayFault),
     /// A setting of the running service, changed through its admin listener and put back at the end.
     Knob {
         key: String,
@@ -283,6 +291,8 @@ pub enum Process {
     Service,
     Database,
     Redis,
+    /// It may be paused, and never ends before the trial: its ledger is the witness.
+    Gateway,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -294,6 +304,18 @@ pub enum ProcessFault {
     Kill,
     /// SIGTERM and an immediate start.
     Restart,
+}
+
+impl Fault {
+    /// Whether it disturbs the payment gateway, or the way to it.
+    pub fn needs_gateway(&self) -> bool {
+        match self {
+            Self::Edge { edge, .. } => *edge == Edge::Gateway,
+            Self::Process { process, .. } => *process == Process::Gateway,
+            Self::Gateway(_) => true,
+            Self::Knob { .. } => false,
+        }
+    }
 }
 
 impl Trial {
@@ -319,6 +341,7 @@ impl fmt::Display for Fault {
             Self::Process { process, kind } => {
                 write!(f, "{} of the {}", lower(kind), lower(process))
             }
+            Self::Gateway(fault) => write!(f, "{fault} on the gateway"),
             Self::Knob { key, value } => write!(f, "{key} = {value} in the service"),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Map;
 
 use super::diagnostic::Problems;
 use super::document::{Node, Table};
-use super::file::environment;
+use super::file::environment::{self, NO_GATEWAY};
 use super::file::load::{self, Load, Model};
 use super::file::phases::{self, FaultyPhase};
 use super::file::target::Target;
@@ -15,13 +15,20 @@ use super::plan::Arm;
 use super::reader::Section;
 use super::service_keys::ServiceKeys;
 use super::trial::{
-    Edge, EdgeConditions, EnvironmentSpec, Fault, FaultSpan, JourneyDefinition, LoadModel,
+    Edge, EdgeConditions, EnvironmentSpec, Fault, FaultSpan, JourneyDefinition, LabSpec, LoadModel,
     LoadSpec, Phase,
 };
 use super::{file, users};
 
 /// The sections of which every arm has its own reading.
-pub(super) const SECTIONS: [&str; 5] = ["environment", "service", "load", "phases", "journeys"];
+pub(super) const SECTIONS: [&str; 6] = [
+    "environment",
+    "service",
+    "gateway",
+    "load",
+    "phases",
+    "journeys",
+];
 
 #[derive(Debug, Clone)]
 pub(super) struct Variant {
@@ -70,6 +77,14 @@ pub(super) fn read(
             }
         }
     };
+    if let EnvironmentSpec::Lab(LabSpec { gateway: None, .. }) = &environment {
+        for (fault, at) in phases.iter().flat_map(|phase| &phase.faults) {
+            if fault.needs_gateway() {
+                root.problems()
+                    .report(at, format!("a fault on \"gateway\" {NO_GATEWAY}"));
+            }
+        }
+    }
     let service = root.node("service").and_then(Node::table);
     Variant {
         environment,
@@ -108,7 +123,7 @@ impl Variant {
             .flat_map(|phase| &phase.faults)
             .filter_map(|(fault, _)| match fault {
                 Fault::Edge { edge, .. } => Some(*edge),
-                Fault::Process { .. } | Fault::Knob { .. } => None,
+                Fault::Process { .. } | Fault::Gateway(_) | Fault::Knob { .. } => None,
             });
         standing.into_iter().chain(faulted).collect()
     }

@@ -76,6 +76,7 @@ pub fn lab_spec() -> LabSpec {
         },
         service: toml::Table::new(),
         edges: BTreeMap::new(),
+        gateway: None,
     }
 }
 

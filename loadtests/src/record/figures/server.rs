@@ -162,6 +162,11 @@ pub const SERVER: &[Figure] = &[
         "CPU seconds of PostgreSQL.",
     ),
     cpu(
+        "cpu_gateway_s",
+        Part::Gateway,
+        "CPU seconds of the mock payment gateway, in scenarios that have one.",
+    ),
+    cpu(
         "cpu_generator_s",
         Part::Generator,
         "CPU seconds of the load generator.",

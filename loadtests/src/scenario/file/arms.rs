@@ -9,7 +9,7 @@ use crate::scenario::values::{FromNode, Name};
 
 /// What arms may set below `load`: how clients wait and try again, never how many come.
 const CLIENT_POLICIES: [&str; 4] = ["retry", "attempt_timeout", "deadline", "client_timeout"];
-const ALTERABLE: [&str; 4] = ["service", "environment", "load", "phases"];
+const ALTERABLE: [&str; 5] = ["service", "gateway", "environment", "load", "phases"];
 
 /// The only arm of a scenario that names none.
 pub(crate) const DEFAULT_ARM: &str = "default";
@@ -81,14 +81,16 @@ fn read_arm(mut section: Section<'_>) -> Option<ArmDraft> {
 pub(crate) fn check_path(path: &[String]) -> Result<(), String> {
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     match segments.as_slice() {
-        ["service", ..] | ["environment", "edges", ..] | ["phases", _, "faults"] => Ok(()),
+        ["service" | "gateway", ..] | ["environment", "edges", ..] | ["phases", _, "faults"] => {
+            Ok(())
+        }
         ["load", policy, ..] if CLIENT_POLICIES.contains(policy) => Ok(()),
         [root, ..] if !ALTERABLE.contains(root) => Err(format!(
             "unknown key \"{root}\" in [[arms]]{}",
             suggestion(root, ALTERABLE)
         )),
         _ => Err(format!(
-            "an arm cannot set \"{}\": arms run the same load on the same data, and may differ in service.*, \
+            "an arm cannot set \"{}\": arms run the same load on the same data, and may differ in service.*, gateway.*, \
              environment.edges.*, phases.NAME.faults and load.{}",
             segments.join("."),
             CLIENT_POLICIES.join(", load.")

@@ -1,4 +1,4 @@
-//! `[environment]` and `[service]`: the servers that a trial starts.
+//! `[environment]`, `[service]` and `[gateway]`: the servers that a trial starts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::scenario::trial::{
 };
 use crate::scenario::values::{Count, FromNode};
 
+use super::gateway;
 use super::target::Target;
 
 const DEFAULT_DATASET: Dataset = Dataset {
@@ -20,14 +21,25 @@ const DEFAULT_DATASET: Dataset = Dataset {
 };
 
 /// The edges that a proxy can stand on.
-pub(crate) const EDGES: [(&str, Edge); 2] =
-    [("client", Edge::Client), ("database", Edge::Database)];
+pub(crate) const EDGES: [(&str, Edge); 3] = [
+    ("client", Edge::Client),
+    ("database", Edge::Database),
+    ("gateway", Edge::Gateway),
+];
+
+/// Continues the name of what needs one.
+pub(crate) const NO_GATEWAY: &str =
+    "needs a gateway, and this scenario has none: add [gateway], which may be empty";
 
 pub(crate) fn read(root: &mut Section<'_>, target: &Target) -> EnvironmentSpec {
     let Some(base_url) = &target.base_url else {
         return EnvironmentSpec::Lab(lab(root));
     };
-    for (key, title) in [("environment", "[environment]"), ("service", "[service]")] {
+    for (key, title) in [
+        ("environment", "[environment]"),
+        ("service", "[service]"),
+        ("gateway", "[gateway]"),
+    ] {
         if let Some(section) = root.section(key, title) {
             section.complain_of_all(
                 "has nothing to act on: [target] base_url is a service that is not ours to start",
@@ -51,6 +63,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         dataset: DEFAULT_DATASET,
         service,
         edges: BTreeMap::new(),
+        gateway: gateway::read(root),
     };
     let Some(mut section) = root.section("environment", "[environment]") else {
         return spec;
@@ -64,7 +77,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         spec.dataset = read_dataset(dataset);
     }
     if let Some(edges) = section.section("edges", "environment.edges") {
-        spec.edges = read_edges(edges);
+        spec.edges = read_edges(edges, spec.gateway.is_some());
     }
     section.close();
     spec
@@ -84,13 +97,16 @@ fn read_dataset(mut section: Section<'_>) -> Dataset {
     dataset
 }
 
-fn read_edges(mut section: Section<'_>) -> BTreeMap<Edge, EdgeConditions> {
+fn read_edges(mut section: Section<'_>, has_gateway: bool) -> BTreeMap<Edge, EdgeConditions> {
     let mut edges = BTreeMap::new();
     for (name, edge) in EDGES {
         if let Some(mut conditions) = section.section(name, &format!("environment.edges.{name}")) {
             let latency = conditions
                 .optional::<Latency>("latency")
                 .map_or(Duration::ZERO, |latency| latency.0);
+            if edge == Edge::Gateway && !has_gateway {
+                conditions.complain_of_all(NO_GATEWAY);
+            }
             conditions.close();
             edges.insert(edge, EdgeConditions { latency });
         }

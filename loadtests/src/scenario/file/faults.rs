@@ -1,14 +1,24 @@
 //! `faults` of a phase: `{ on = "database", kind = "latency", value = "100ms" }`.
+//!
+//! On an edge, `latency` is added to the bytes on the way. On `"gateway"`, which is both a part of
+//! its own and the edge to it, `latency` is the gateway's own: how long its work takes, as a
+//! duration or in the forms of `[gateway]`. Bytes on the way to it are delayed by
+//! `environment.edges.gateway.latency`, for the whole trial; `bandwidth`, `drop` and `reset` act
+//! on the edge as everywhere.
 
 use crate::scenario::diagnostic::{Location, suggestion};
 use crate::scenario::document::{Node, Value};
+use crate::scenario::gateway::{GatewayFault, GatewayLatency};
 use crate::scenario::reader::Section;
 use crate::scenario::trial::{Edge, EdgeFault, Fault, Process, ProcessFault};
-use crate::scenario::values::{Count, FromNode};
+use crate::scenario::values::{Count, FromNode, Share};
 
 use super::environment::{EDGES, Latency};
+use super::gateway::MOST_PLACES;
 
 const EDGE_KINDS: [&str; 4] = ["latency", "bandwidth", "drop", "reset"];
+/// What the gateway does by itself; its `latency` takes the place of its edge's.
+const GATEWAY_KINDS: [&str; 4] = ["capacity", "latency", "errors", "answer_lost"];
 const PROCESS_KINDS: [(&str, ProcessFault); 3] = [
     ("pause", ProcessFault::Pause),
     ("kill", ProcessFault::Kill),
@@ -26,7 +36,11 @@ fn parts() -> impl Iterator<Item = Part> {
     let edges = EDGES.into_iter().map(|(name, edge)| Part {
         name,
         edge: Some(edge),
-        process: (edge == Edge::Database).then_some(Process::Database),
+        process: match edge {
+            Edge::Database => Some(Process::Database),
+            Edge::Gateway => Some(Process::Gateway),
+            Edge::Client | Edge::Redis => None,
+        },
     });
     edges.chain([Part {
         name: "service",
@@ -38,16 +52,28 @@ fn parts() -> impl Iterator<Item = Part> {
 impl Part {
     fn kinds(&self) -> Vec<&'static str> {
         let mut kinds = Vec::new();
+        if self.is_gateway() {
+            kinds.extend(GATEWAY_KINDS);
+        }
         if self.edge.is_some() {
-            kinds.extend(EDGE_KINDS);
+            let edge = EDGE_KINDS.into_iter();
+            kinds.extend(edge.filter(|kind| !self.is_gateway() || *kind != "latency"));
         }
         if self.process.is_some() {
-            kinds.extend(PROCESS_KINDS.iter().map(|(kind, _)| *kind));
+            let kind = PROCESS_KINDS.iter();
+            // Whoever ends the gateway ends its ledger, the witness of what was charged.
+            let possible =
+                kind.filter(|(_, kind)| !self.is_gateway() || *kind == ProcessFault::Pause);
+            kinds.extend(possible.map(|(kind, _)| *kind));
         }
         if self.process == Some(Process::Service) {
             kinds.push("knob");
         }
         kinds
+    }
+
+    fn is_gateway(&self) -> bool {
+        self.process == Some(Process::Gateway)
     }
 }
 
@@ -59,13 +85,17 @@ pub(crate) fn read(phase: &mut Section<'_>) -> Vec<(Fault, Location)> {
         let Some(fault) = read_fault(section) else {
             continue;
         };
-        if faults
-            .iter()
-            .any(|(other, _)| acts_on_the_same(other, &fault))
-        {
+        let others = || faults.iter().map(|(other, _)| other);
+        if others().any(|other| acts_on_the_same(other, &fault)) {
             phase.problems().report(
                 &at,
                 "another fault of this phase already does this to the same part: keep one",
+            );
+        }
+        if others().any(|other| hides(other, &fault) || hides(&fault, other)) {
+            phase.problems().report(
+                &at,
+                "a gateway that is paused cannot be changed: keep one of the two faults",
             );
         }
         faults.push((fault, at));
@@ -82,8 +112,20 @@ fn acts_on_the_same(one: &Fault, other: &Fault) -> bool {
         }
         (Fault::Process { process: a, .. }, Fault::Process { process: b, .. }) => a == b,
         (Fault::Knob { key: a, .. }, Fault::Knob { key: b, .. }) => a == b,
+        (Fault::Gateway(a), Fault::Gateway(b)) => {
+            std::mem::discriminant(a) == std::mem::discriminant(b)
+        }
         _ => false,
     }
+}
+
+/// Whether one keeps the other from being brought about.
+fn hides(one: &Fault, other: &Fault) -> bool {
+    let pause = Fault::Process {
+        process: Process::Gateway,
+        kind: ProcessFault::Pause,
+    };
+    *one == pause && matches!(other, Fault::Gateway(_))
 }
 
 fn read_fault(mut section: Section<'_>) -> Option<Fault> {
@@ -114,6 +156,9 @@ fn read_fault(mut section: Section<'_>) -> Option<Fault> {
     }
     let fault = match kind.as_str() {
         "knob" => read_knob(&mut section),
+        gateway if part.is_gateway() && GATEWAY_KINDS.contains(&gateway) => {
+            read_gateway_fault(&kind, &mut section).map(Fault::Gateway)
+        }
         edge if EDGE_KINDS.contains(&edge) => part.edge.and_then(|edge| {
             Some(Fault::Edge {
                 edge,
@@ -144,6 +189,36 @@ fn read_edge_fault(kind: &str, section: &mut Section<'_>) -> Option<EdgeFault> {
             .map(|bytes| EdgeFault::Bandwidth(bytes.0)),
         "drop" => Some(EdgeFault::Drop),
         _ => Some(EdgeFault::Reset),
+    }
+}
+
+fn read_gateway_fault(kind: &str, section: &mut Section<'_>) -> Option<GatewayFault> {
+    match kind {
+        "capacity" => section
+            .required::<Count<1, MOST_PLACES>>("value", "8")
+            .map(|places| GatewayFault::Capacity(places.0 as u32)),
+        "latency" => section
+            .required::<OwnLatency>("value", "\"2s\"")
+            .map(|latency| GatewayFault::Latency(latency.0)),
+        "errors" => section
+            .required::<Share>("value", "0.5")
+            .map(|share| GatewayFault::Errors(share.0)),
+        _ => section
+            .required::<Share>("value", "0.5")
+            .map(|share| GatewayFault::AnswerLost(share.0)),
+    }
+}
+
+/// A plain duration is a fixed latency.
+struct OwnLatency(GatewayLatency);
+
+impl FromNode for OwnLatency {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        let latency = match node.value {
+            Value::Table(_) => GatewayLatency::from_node(node),
+            _ => std::time::Duration::from_node(node).and_then(GatewayLatency::fixed),
+        };
+        latency.map(Self)
     }
 }
 

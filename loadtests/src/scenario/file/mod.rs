@@ -4,6 +4,7 @@ pub(super) mod arms;
 pub(super) mod claims;
 pub(super) mod environment;
 pub(super) mod faults;
+pub(super) mod gateway;
 pub(super) mod header;
 pub(super) mod journeys;
 pub(super) mod load;

@@ -13,10 +13,10 @@ fn check(cases: &[(&str, &str)]) {
 fn unknown_keys_get_the_nearest_known_one() {
     check(&[
         (
-            "[gateway]\ncapacity = 4\n",
-            "x.toml:10:2: unknown key \"gateway\" in the scenario; it is one of name, title, \
-          hypothesis, shows, rounds, seed, target, slo, claims, thresholds, arms, sweep, search, environment, service, \
-          load, \
+            "[provider]\ncapacity = 4\n",
+            "x.toml:10:2: unknown key \"provider\" in the scenario; it is one of name, title, \
+         hypothesis, shows, rounds, seed, target, slo, claims, thresholds, arms, sweep, search, environment, service, \
+         gateway, load, \
           phases, journeys",
         ),
         (
@@ -94,7 +94,7 @@ fn environments_are_of_known_kinds_and_sizes() {
         (
             "[environment]\nedges = { redis = {} }\n",
             "x.toml:11:11: unknown key \"redis\" in environment.edges; it is one \
-          of client, database",
+          of client, database, gateway",
         ),
         (
             "[environment]\nedges = { database = { latency = 5 } }\n",

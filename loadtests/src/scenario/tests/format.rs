@@ -112,6 +112,7 @@ fn every_documented_key_arrives_where_it_belongs() {
                 db = { pool = { max_size = 10 }, statement_timeout = "1s" }
             },
             edges: BTreeMap::from([(Edge::Client, none), (Edge::Database, five)]),
+            gateway: None,
         })
     );
     // 410.5/s x 20 s, and a few to spare.

@@ -8,6 +8,7 @@ mod bad_sections;
 mod bad_timelines;
 mod command_line;
 mod format;
+mod gateway;
 mod quick;
 mod robust;
 mod search;
