@@ -125,7 +125,7 @@ async fn concurrent_charges_and_uses_leave_the_sum_of_the_ledger_with_every_lock
             used.iter().all(|status| [200, 409].contains(status)),
             "{lock}: {used:?}"
         );
-        let used = used.iter().filter(|&&status| status == 200).count() as i64;
+        let used: i64 = used.iter().map(|&status| i64::from(status == 200)).sum();
         let expected = 20 * 10 - used * 7;
         assert_eq!(bank.balance().await, expected, "{lock}");
         assert_eq!(bank.ledger().await, (expected, 20 + used), "{lock}");

@@ -53,7 +53,7 @@ async fn an_order_needs_neither_seat_nor_points() {
 #[tokio::test]
 async fn a_declined_payment_gives_everything_back_and_is_the_last_word_on_its_key() {
     let (shop, member) = shop().await;
-    shop.payer.from_now_on(Says::Payment(Failed));
+    shop.payer.now_says(Says::Payment(Failed));
     for _ in 0..2 {
         let answer = shop.order_with_key(&order(member), "a").await;
         answer.assert_problem(402, "payment_declined");
@@ -67,7 +67,7 @@ async fn a_declined_payment_gives_everything_back_and_is_the_last_word_on_its_ke
 #[tokio::test]
 async fn a_payment_that_was_given_up_after_its_time_is_told_as_such() {
     let (shop, member) = shop().await;
-    shop.payer.from_now_on(Says::Payment(TimedOut));
+    shop.payer.now_says(Says::Payment(TimedOut));
     for _ in 0..2 {
         let answer = shop.order_with_key(&order(member), "a").await;
         answer.assert_problem(504, "payment_failed");
@@ -79,12 +79,12 @@ async fn a_payment_that_was_given_up_after_its_time_is_told_as_such() {
 #[tokio::test]
 async fn where_no_payment_can_be_made_everything_is_given_back_and_the_request_may_come_again() {
     let (shop, member) = shop().await;
-    shop.payer.from_now_on(Says::NotTaken);
+    shop.payer.now_says(Says::NotTaken);
     let answer = shop.order_with_key(&order(member), "a").await;
     answer.assert_problem(503, "gateway_unavailable");
     assert_given_back(&shop, member, 1, "payment_unavailable").await;
 
-    shop.payer.from_now_on(Says::Payment(Succeeded));
+    shop.payer.now_says(Says::Payment(Succeeded));
     let again = shop.order_with_key(&order(member), "a").await;
     assert_eq!(again.status, 201, "{again:?}");
     assert_eq!(shop.points(member).await, 70);
@@ -123,8 +123,8 @@ async fn an_order_takes_all_of_its_goods_or_none() {
 async fn a_seat_that_an_order_has_does_not_run_out_and_is_no_other_orders() {
     let shop = Shop::open().await;
     let members = shop.members(2, 0).await;
-    shop.set_knobs(json!({"seat.hold": "1ns"})).await;
-    shop.payer.from_now_on(Says::Payment(Pending));
+    shop.set_knobs(&json!({"seat.hold": "1ns"}));
+    shop.payer.now_says(Says::Payment(Pending));
     assert_eq!(shop.hold(1, members[0]).await.status, 200);
     let body = |member| json!({"member_id": member, "seat": {"event": 1, "seat": 1}, "amount": 50});
     assert_eq!(shop.order(&body(members[0])).await.status, 202);
@@ -186,10 +186,9 @@ async fn points_stay_exact_when_orders_of_one_member_race_with_every_lock_but_no
     for lock in ["row", "optimistic", "increment"] {
         let (shop, member) = shop().await;
         let attempts = 1_000;
-        shop.set_knobs(json!({"point.lock": lock, "point.optimistic_attempts": attempts}))
-            .await;
+        shop.set_knobs(&json!({"point.lock": lock, "point.optimistic_attempts": attempts}));
         // All that are not refused at once fail later: whoever comes may find what others gave back.
-        shop.payer.from_now_on(Says::Payment(Pending));
+        shop.payer.now_says(Says::Payment(Pending));
         let body = json!({"member_id": member, "points": 30, "amount": 50});
         let answers = join_all((0..10).map(|_| shop.order(&body))).await;
         let pending = answers.iter().filter(|answer| answer.status == 202).count();

@@ -12,8 +12,8 @@ async fn an_order_whose_payment_is_not_certain_keeps_its_goods_until_it_is() {
     for (outcome, is_granted) in [(Succeeded, true), (Failed, false), (Refunded, false)] {
         let (shop, member) = shop().await;
         // However old it is: as long as the payment is not certain, nothing is.
-        shop.set_knobs(json!({"flow.settle_after": "0s"})).await;
-        shop.payer.from_now_on(Says::Payment(Pending));
+        shop.set_knobs(&json!({"flow.settle_after": "0s"}));
+        shop.payer.now_says(Says::Payment(Pending));
         let placed = shop.order_with_key(&order(member), "a").await;
         assert_eq!(
             (placed.status, &placed.body["status"]),
@@ -43,7 +43,7 @@ async fn an_order_whose_payment_is_not_certain_keeps_its_goods_until_it_is() {
 #[tokio::test]
 async fn an_order_whose_payment_went_through_unseen_is_granted_later() {
     let (shop, member) = shop().await;
-    shop.payer.from_now_on(Says::UnclearButPaid);
+    shop.payer.now_says(Says::UnclearButPaid);
     assert_eq!(shop.order(&order(member)).await.status, 202);
     assert_still_created(&shop, member, 1).await;
     shop.settle().await;
@@ -53,12 +53,12 @@ async fn an_order_whose_payment_went_through_unseen_is_granted_later() {
 #[tokio::test]
 async fn an_order_without_a_payment_is_given_up_after_its_time_and_what_is_paid_then_goes_back() {
     let (shop, member) = shop().await;
-    shop.payer.from_now_on(Says::UnclearAndNothing);
+    shop.payer.now_says(Says::UnclearAndNothing);
     assert_eq!(shop.order_with_key(&order(member), "a").await.status, 202);
     shop.settle().await;
     assert_still_created(&shop, member, 1).await;
 
-    shop.set_knobs(json!({"flow.settle_after": "0s"})).await;
+    shop.set_knobs(&json!({"flow.settle_after": "0s"}));
     join_all((0..8).map(|_| shop.settle())).await;
     assert_given_back(&shop, member, 1, "never_paid").await;
 
@@ -75,7 +75,7 @@ async fn an_order_without_a_payment_is_given_up_after_its_time_and_what_is_paid_
 #[tokio::test]
 async fn a_payment_under_the_orders_id_that_is_not_for_it_does_not_count() {
     let (shop, member) = shop().await;
-    shop.payer.from_now_on(Says::UnclearAndNothing);
+    shop.payer.now_says(Says::UnclearAndNothing);
     assert_eq!(shop.order(&order(member)).await.status, 202);
     shop.payer.pay_late(1, member, 19);
     shop.payer.pay_late(1, member + 1, 20);
@@ -87,7 +87,7 @@ async fn a_payment_under_the_orders_id_that_is_not_for_it_does_not_count() {
 #[tokio::test]
 async fn goods_that_cannot_be_granted_any_more_are_paid_back() {
     let (shop, member) = shop().await;
-    shop.payer.from_now_on(Says::Payment(Pending));
+    shop.payer.now_says(Says::Payment(Pending));
     assert_eq!(shop.order(&order(member)).await.status, 202);
     shop.execute("UPDATE seats SET status = 'FREE', member_id = NULL, order_id = NULL")
         .await;
@@ -132,7 +132,7 @@ async fn what_the_settlement_has_granted_is_not_granted_again_by_the_checkout() 
 #[tokio::test]
 async fn what_the_settlement_has_given_up_is_not_granted_by_the_checkout_but_paid_back() {
     let (shop, member) = shop().await;
-    shop.set_knobs(json!({"flow.settle_after": "0s"})).await;
+    shop.set_knobs(&json!({"flow.settle_after": "0s"}));
     let give_up = async {
         // It looks before the payment is to be seen.
         shop.payer.hide(true);

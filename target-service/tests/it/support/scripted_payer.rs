@@ -61,7 +61,7 @@ impl ScriptedPayer {
         }
     }
 
-    pub fn from_now_on(&self, says: Says) {
+    pub fn now_says(&self, says: Says) {
         self.state().says = says;
     }
 
@@ -148,7 +148,7 @@ impl ScriptedPayer {
 impl State {
     fn keep(&mut self, new: &NewPayment, status: PaymentStatus) -> Payment {
         let payment = Payment {
-            id: PaymentId(self.payments.len() as i64),
+            id: PaymentId(i64::try_from(self.payments.len()).unwrap()),
             member_id: new.member_id,
             amount: new.amount,
             status,
@@ -195,7 +195,7 @@ impl Payer for ScriptedPayer {
         payment: PaymentId,
     ) -> BoxFuture<'a, Result<(), PayerError>> {
         let mut state = self.state();
-        let kept = &mut state.payments[payment.0 as usize];
+        let kept = &mut state.payments[usize::try_from(payment.0).unwrap()];
         if kept.payment.status == PaymentStatus::Succeeded {
             kept.payment.status = PaymentStatus::Refunded;
             kept.refunds += 1;

@@ -106,11 +106,11 @@ impl Shop {
         self.get(&format!("/events/1/seats/{seat}")).await.body
     }
 
-    pub async fn set_knobs(&self, knobs: Value) {
+    pub fn set_knobs(&self, knobs: &Value) {
         let Value::Object(knobs) = knobs else {
             panic!("knobs are an object")
         };
-        self.app.patch_knobs(&knobs).unwrap();
+        self.app.patch_knobs(knobs).unwrap();
     }
 
     /// One round of the settlement over everything that is left to see to, without waiting for its time.
