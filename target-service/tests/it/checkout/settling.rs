@@ -163,3 +163,17 @@ async fn checkout_and_settlement_that_race_grant_once() {
         assert_eq!(shop.payer.refunds(), [0]);
     }
 }
+
+#[tokio::test]
+async fn of_several_instances_each_order_has_one_at_a_time() {
+    let (shop, member) = shop().await;
+    shop.payer.now_says(Says::Payment(Pending));
+    let body = json!({"member_id": member, "points": 1, "amount": 50});
+    for _ in 0..30 {
+        assert_eq!(shop.order(&body).await.status, 202);
+    }
+    assert_eq!(shop.sweep().await, 0, "it is not time yet");
+    shop.let_the_time_come().await;
+    let looked_at = join_all((0..6).map(|_| shop.sweep())).await;
+    assert_eq!(looked_at.iter().sum::<usize>(), 30, "{looked_at:?}");
+}

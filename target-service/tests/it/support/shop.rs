@@ -115,11 +115,21 @@ impl Shop {
 
     /// One round of the settlement over everything that is left to see to, without waiting for its time.
     pub async fn settle(&self) {
+        self.let_the_time_come().await;
+        self.sweep().await;
+    }
+
+    /// Everything that is left to see to is to be looked at now.
+    pub async fn let_the_time_come(&self) {
         self.execute("UPDATE orders SET look_at = now() WHERE look_at IS NOT NULL")
             .await;
+    }
+
+    /// One round of the settlement over what it is time for; how many orders that were.
+    pub async fn sweep(&self) -> usize {
         let knobs = self.app.knobs.snapshot();
         let ctx = RequestContext::new(RequestId::generate(), None, knobs);
-        self.app.settlement().sweep(&ctx).await.unwrap();
+        self.app.settlement().sweep(&ctx).await.unwrap()
     }
 
     pub async fn number(&self, query: &str) -> i64 {
@@ -147,7 +157,7 @@ impl Shop {
 }
 
 fn app(url: &str, payer: Arc<ScriptedPayer>) -> App {
-    let own = [("db.url", url), ("flow.settle_interval", "0s")];
+    let own = [("db.url", url), ("flow.settle_interval", "1h")];
     let settings = own.iter().chain(PATIENT).map(|(key, value)| {
         let key = key.to_uppercase().replace('.', "__");
         (format!("TARGET_SERVICE__{key}").into(), value.into())
