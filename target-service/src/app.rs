@@ -7,6 +7,8 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
+use crate::flow::payer::{NoPayer, Payer};
+use crate::flow::{Checkout, Settlement};
 use crate::knobs::{KnobError, KnobStore, Knobs};
 use crate::telemetry::Exposition;
 
@@ -16,6 +18,8 @@ pub struct App {
     pub clock: Clock,
     pub knobs: KnobStore,
     pub database: Database,
+    /// Takes the payments of orders.
+    pub payer: Arc<dyn Payer>,
     pub exposition: Exposition,
     /// The work of requests that runs in tasks of its own.
     pub work: TaskTracker,
@@ -30,10 +34,26 @@ impl App {
             clock: Clock::new(config.calendar.time_zone),
             database: Database::new(&config.db, &knobs),
             knobs: KnobStore::new(knobs),
+            payer: Arc::new(NoPayer),
             exposition,
             work: TaskTracker::new(),
             config: Arc::new(config),
         })
+    }
+
+    pub fn checkout(&self) -> Checkout {
+        Checkout {
+            database: self.database.clone(),
+            payer: Arc::clone(&self.payer),
+            look_after: self.config.flow.settle_interval,
+        }
+    }
+
+    pub fn settlement(&self) -> Settlement {
+        Settlement {
+            checkout: self.checkout(),
+            every: self.config.flow.settle_interval,
+        }
     }
 
     /// Changes knobs, and what follows from them outside of requests.

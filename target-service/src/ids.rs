@@ -1,5 +1,5 @@
-//! Identities. A member's id and a post's id are numbers that the database draws; a type for each keeps
-//! one from being taken for the other.
+//! Identities. Most are numbers that the database draws; a type for each keeps one from being taken for
+//! another.
 
 use std::fmt;
 
@@ -33,6 +33,52 @@ numeric_id!(
     /// Identity of a post.
     PostId
 );
+numeric_id!(
+    /// Identity of an order.
+    OrderId
+);
+numeric_id!(
+    /// Identity of a payment.
+    PaymentId
+);
+
+/// Identity of a seat: its event, and its number there. Nobody draws it: seats are there to be taken.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct SeatId {
+    /// From 1 to 1,000,000.
+    pub event: i64,
+    /// From 1 to 1,000,000.
+    pub seat: i64,
+}
+
+impl SeatId {
+    pub const LARGEST: i64 = 1_000_000;
+
+    /// Whether there can be a seat of this identity.
+    pub fn exists(self) -> bool {
+        let possible = 1..=Self::LARGEST;
+        possible.contains(&self.event) && possible.contains(&self.seat)
+    }
+}
+
+impl fmt::Display for SeatId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "seat {} of event {}", self.seat, self.event)
+    }
+}
 
 /// The longest request id that is taken over from a client.
 const MAX_REQUEST_ID_BYTES: usize = 128;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::route_class::RouteClass;
-use crate::strategy::{CalendarSource, LikesStrategy};
+use crate::strategy::{CalendarSource, LikesStrategy, PointLock};
 
 /// What each of them does is said where the configuration key of the same name is declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,14 @@ pub struct Knobs {
     pub likes_strategy: LikesStrategy,
     #[serde(rename = "likes.optimistic_attempts")]
     pub likes_optimistic_attempts: u32,
+    #[serde(rename = "point.lock")]
+    pub point_lock: PointLock,
+    #[serde(rename = "point.optimistic_attempts")]
+    pub point_optimistic_attempts: u32,
+    #[serde(rename = "seat.hold", with = "crate::duration")]
+    pub seat_hold: Duration,
+    #[serde(rename = "flow.settle_after", with = "crate::duration")]
+    pub flow_settle_after: Duration,
 }
 
 /// The largest pool that can be asked for; more connections than any PostgreSQL serves well.
@@ -111,6 +119,10 @@ impl Default for Knobs {
             calendar_max_days: 366,
             likes_strategy: LikesStrategy::default(),
             likes_optimistic_attempts: 5,
+            point_lock: PointLock::default(),
+            point_optimistic_attempts: 5,
+            seat_hold: Duration::from_mins(5),
+            flow_settle_after: Duration::from_secs(30),
         }
     }
 }
@@ -211,6 +223,15 @@ impl Knobs {
                 "likes.optimistic_attempts",
                 "a like is attempted at least once",
             );
+        }
+        if self.point_optimistic_attempts == 0 {
+            return refuse(
+                "point.optimistic_attempts",
+                "a change of points is attempted at least once",
+            );
+        }
+        if self.seat_hold.is_zero() {
+            return refuse("seat.hold", "a seat is held for longer than no time");
         }
         Ok(())
     }

@@ -10,13 +10,17 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::database::Hold;
+use crate::flow;
 use crate::http::abandon::{Abandonment, abandon};
 use crate::http::extract::{BodyLimits, Json};
 use crate::http::scope::Scope;
 use crate::http::shed::{InFlight, shed};
 use crate::http::{Code, Problem, ProblemDocument, body, deadline, scope};
 use crate::member::{self, api::Members};
+use crate::order::{self, api::Orders};
+use crate::point::{self, api::Points};
 use crate::post::{self, api::Posts};
+use crate::seat::{self, api::Seats};
 use crate::system::{self, SystemState};
 
 #[derive(OpenApi)]
@@ -67,6 +71,16 @@ fn domains(app: &App) -> OpenApiRouter {
             database: database.clone(),
             clock,
         }))
+        .merge(point::api::routes(Points {
+            database: database.clone(),
+        }))
+        .merge(seat::api::routes(Seats {
+            database: database.clone(),
+        }))
+        .merge(order::api::routes(Orders {
+            database: database.clone(),
+        }))
+        .merge(flow::api::routes(app.checkout()))
 }
 
 /// The layers of the domains' routes. The last one is the outermost.

@@ -65,6 +65,10 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         CancellationToken::new(),
         TaskTracker::new(),
     ));
+    if app.config.flow.settlement {
+        let settling = app.settlement().run(app.knobs.clone(), stop.clone());
+        app.work.spawn(settling);
+    }
     service.run(router, stop, connections.clone()).await;
 
     if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections))

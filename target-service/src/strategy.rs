@@ -33,6 +33,22 @@ pub enum LikesStrategy {
     Derived,
 }
 
+/// What keeps two changes of one member's points from overwriting each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PointLock {
+    /// The mistake: reads the balance and writes the new one back, whatever happened in between.
+    None,
+    /// Locks the account, reads the balance, writes it back.
+    #[default]
+    Row,
+    /// Reads balance and version, writes only if the version is still the same, else reads again, a
+    /// bounded number of times.
+    Optimistic,
+    /// `balance = balance + change` in the database.
+    Increment,
+}
+
 impl LikesStrategy {
     pub fn derives_count(self) -> bool {
         self == Self::Derived

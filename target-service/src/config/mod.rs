@@ -13,8 +13,11 @@ use serde_json::Value;
 pub use error::ConfigError;
 pub use load::load;
 
+use crate::flow::FlowConfig;
 use crate::knobs::{KnobError, Knobs};
+use crate::point::PointConfig;
 use crate::post::{CalendarConfig, LikesConfig};
+use crate::seat::SeatConfig;
 use crate::{database, http, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,6 +29,9 @@ pub struct Config {
     pub db: database::Config,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
+    pub point: PointConfig,
+    pub seat: SeatConfig,
+    pub flow: FlowConfig,
     pub telemetry: telemetry::Config,
 }
 
@@ -70,6 +76,10 @@ impl Config {
             calendar_max_days: self.calendar.max_days,
             likes_strategy: self.likes.strategy,
             likes_optimistic_attempts: self.likes.optimistic_attempts,
+            point_lock: self.point.lock,
+            point_optimistic_attempts: self.point.optimistic_attempts,
+            seat_hold: self.seat.hold,
+            flow_settle_after: self.flow.settle_after,
         };
         knobs.check()?;
         Ok(knobs)
@@ -118,6 +128,8 @@ mod tests {
             "db.class.slow.acquire_timeout": "24ms", "db.class.slow.query_timeout": "25ms",
             "db.simulated_delay": "26ms", "calendar.source": "preaggregated", "calendar.max_days": 27,
             "likes.strategy": "derived", "likes.optimistic_attempts": 28,
+            "point.lock": "increment", "point.optimistic_attempts": 29, "seat.hold": "30ms",
+            "flow.settle_after": "31ms",
         }))
         .unwrap();
         let mut config = serde_json::to_value(Config::default()).unwrap();

@@ -63,6 +63,17 @@ codes! {
     MemberNotFound => "member_not_found", NOT_FOUND, "There is no such member", None;
     PostNotFound => "post_not_found", NOT_FOUND, "There is no such post", None;
     EmailTaken => "email_taken", CONFLICT, "This e-mail address is registered already", None;
+    OrderNotFound => "order_not_found", NOT_FOUND, "There is no such order", None;
+    SeatNotFound => "seat_not_found", NOT_FOUND, "There is no such seat", None;
+    InsufficientPoints => "insufficient_points", CONFLICT, "The member does not have so many points", None;
+    SeatHeld => "seat_held", CONFLICT, "Somebody else holds this seat", None;
+    SeatSold => "seat_sold", CONFLICT, "This seat is sold", None;
+    OrderNotGranted => "order_not_granted", CONFLICT, "The order had ended before it was paid; the payment is given back", None;
+    IdempotencyKeyReused => "idempotency_key_reused", UNPROCESSABLE_ENTITY, "This idempotency key was used for another request", None;
+    PaymentDeclined => "payment_declined", PAYMENT_REQUIRED, "The payment was declined", None;
+    PaymentFailed => "payment_failed", GATEWAY_TIMEOUT, "The payment failed: the gateway did not answer in time", None;
+    GatewayUnavailable => "gateway_unavailable", SERVICE_UNAVAILABLE, "Payments are not possible at the moment", SOON;
+    PointsContended => "points_contended", SERVICE_UNAVAILABLE, "Too many changed the points of this member at once", SOON;
     LikesContended => "likes_contended", SERVICE_UNAVAILABLE, "Too many changed the likes of this post at once", SOON;
 
     // The service's own state.

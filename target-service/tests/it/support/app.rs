@@ -148,6 +148,14 @@ impl TestApp {
         self.database.connect().await
     }
 
+    /// Waits until so many wait for locks at once.
+    pub async fn wait_for_lock_waiters(&self, number: i64) {
+        until("so many wait for locks", async || {
+            self.database.lock_waiters().await == number
+        })
+        .await;
+    }
+
     pub async fn wait_until_someone_waits_for_a_lock(&self) {
         until("somebody waits for a lock", async || {
             self.database.has_lock_waiter().await
@@ -180,6 +188,8 @@ pub fn command(settings: &[(&str, &str)]) -> Command {
         }
     }
     command.env("TARGET_SERVICE__TELEMETRY__LOG__FILTER", "error");
+    // Tests that count connections and statements count those of requests.
+    command.env("TARGET_SERVICE__FLOW__SETTLEMENT", "false");
     for (key, value) in settings {
         command.env(
             format!("TARGET_SERVICE__{}", key.to_uppercase().replace('.', "__")),

@@ -77,6 +77,16 @@ impl TestDatabase {
             .unwrap()
     }
 
+    pub async fn lock_waiters(&self) -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'",
+        )
+        .bind(&self.name)
+        .fetch_one(&mut self.connect().await)
+        .await
+        .unwrap()
+    }
+
     pub async fn has_lock_waiter(&self) -> bool {
         sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock')",

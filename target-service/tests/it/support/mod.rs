@@ -5,6 +5,8 @@ mod app;
 mod database;
 mod proxy;
 mod raw;
+mod scripted_payer;
+mod shop;
 mod until;
 
 pub use answer::Answer;
@@ -12,4 +14,6 @@ pub use app::{PATIENT, TestApp, command};
 pub use database::TestDatabase;
 pub use proxy::Proxy;
 pub use raw::RawConnection;
+pub use scripted_payer::Says;
+pub use shop::Shop;
 pub use until::until;

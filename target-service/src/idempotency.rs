@@ -1,0 +1,83 @@
+//! The key by which a client marks a request that it may send again: 1 to 255 characters, none of them a
+//! control character.
+
+use std::fmt;
+
+use thiserror::Error;
+
+pub const MAX_CHARACTERS: usize = 255;
+
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum IdempotencyKeyError {
+    #[error("an idempotency key has at least one character")]
+    Empty,
+    #[error("an idempotency key has at most {MAX_CHARACTERS} characters, this has {characters}")]
+    TooLong { characters: usize },
+    #[error("an idempotency key has no control characters")]
+    ControlCharacter,
+}
+
+impl IdempotencyKeyError {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooLong { .. } => "too_long",
+            Self::ControlCharacter => "control_character",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Keys are compared as they are written, spaces and case included.
+    pub fn parse(input: impl Into<String>) -> Result<Self, IdempotencyKeyError> {
+        let input = input.into();
+        if input.is_empty() {
+            return Err(IdempotencyKeyError::Empty);
+        }
+        let characters = input.chars().count();
+        if characters > MAX_CHARACTERS {
+            return Err(IdempotencyKeyError::TooLong { characters });
+        }
+        if input.chars().any(char::is_control) {
+            return Err(IdempotencyKeyError::ControlCharacter);
+        }
+        Ok(Self(input))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_to_255_characters_of_any_width_pass() {
+        for input in ["k".to_owned(), "열쇠 7".to_owned(), "글".repeat(255)] {
+            assert_eq!(IdempotencyKey::parse(&*input).unwrap().as_str(), input);
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_says_why() {
+        for (input, code) in [
+            (String::new(), "empty"),
+            ("k".repeat(256), "too_long"),
+            ("a\nb".to_owned(), "control_character"),
+            ("a\0".to_owned(), "control_character"),
+        ] {
+            assert_eq!(IdempotencyKey::parse(input).unwrap_err().code(), code);
+        }
+    }
+}

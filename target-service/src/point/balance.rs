@@ -1,0 +1,125 @@
+//! Moves a balance, by the lock that `point.lock` names.
+//!
+//! All of them run within the transaction that also writes the ledger, at READ COMMITTED: a read after a
+//! wait sees what the other transaction has committed. A lock that is held outside of the database would go
+//! around that transaction, and not in here.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use super::store;
+use crate::context::RequestContext;
+use crate::database::DatabaseError;
+use crate::ids::MemberId;
+use crate::strategy::PointLock;
+
+/// Spreads writers that lost to each other; about the time that the winner's commit takes.
+const BACKOFF_STEP: Duration = Duration::from_millis(2);
+
+pub(super) enum Moved {
+    /// To this balance.
+    To(i64),
+    /// It would have become negative.
+    Insufficient,
+    NoAccount,
+    /// An optimistic writer came second too often.
+    Contended,
+}
+
+pub(super) async fn change(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    change: i64,
+) -> Result<Moved, DatabaseError> {
+    match ctx.knobs().point_lock {
+        PointLock::None => unguarded(transaction, ctx, member, change).await,
+        PointLock::Row => under_row_lock(transaction, ctx, member, change).await,
+        PointLock::Optimistic => by_version(transaction, ctx, member, change).await,
+        PointLock::Increment => in_the_database(transaction, ctx, member, change).await,
+    }
+}
+
+/// The mistake: between the read and the write anybody may change the balance, and that change is lost.
+async fn unguarded(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    change: i64,
+) -> Result<Moved, DatabaseError> {
+    let Some(account) = store::find_account(transaction, ctx, member).await? else {
+        return Ok(Moved::NoAccount);
+    };
+    write(transaction, ctx, member, account.balance + change).await
+}
+
+async fn under_row_lock(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    change: i64,
+) -> Result<Moved, DatabaseError> {
+    let Some(account) = store::find_and_lock_account(transaction, ctx, member).await? else {
+        return Ok(Moved::NoAccount);
+    };
+    write(transaction, ctx, member, account.balance + change).await
+}
+
+async fn write(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    new: i64,
+) -> Result<Moved, DatabaseError> {
+    if new < 0 {
+        return Ok(Moved::Insufficient);
+    }
+    store::write_balance(transaction, ctx, member, new).await?;
+    Ok(Moved::To(new))
+}
+
+async fn by_version(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    change: i64,
+) -> Result<Moved, DatabaseError> {
+    for attempt in 0..ctx.knobs().point_optimistic_attempts {
+        if attempt > 0 {
+            let longest = BACKOFF_STEP * attempt;
+            tokio::time::sleep(longest.mul_f64(rand::random())).await;
+        }
+        let Some(account) = store::find_account(transaction, ctx, member).await? else {
+            return Ok(Moved::NoAccount);
+        };
+        let new = account.balance + change;
+        if new < 0 {
+            return Ok(Moved::Insufficient);
+        }
+        if store::write_balance_of_version(transaction, ctx, member, new, account.version).await? {
+            return Ok(Moved::To(new));
+        }
+        metrics::counter!("target_point_balance_conflicts_total").increment(1);
+    }
+    Ok(Moved::Contended)
+}
+
+async fn in_the_database(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    change: i64,
+) -> Result<Moved, DatabaseError> {
+    loop {
+        if let Some(new) = store::add_to_balance(transaction, ctx, member, change).await? {
+            return Ok(Moved::To(new));
+        }
+        match store::find_account(transaction, ctx, member).await? {
+            None => return Ok(Moved::NoAccount),
+            Some(account) if account.balance + change < 0 => return Ok(Moved::Insufficient),
+            // The account was opened, or points came, between the two statements.
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The configuration of points (`point.`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::knobs::Knobs;
+use crate::strategy::PointLock;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PointConfig {
+    /// What keeps two changes of one member's points from overwriting each other. With `none` nothing
+    /// does, and balances go wrong under load. May be switched at any time. Default `row`. A knob.
+    pub lock: PointLock,
+    /// With `lock = "optimistic"`: how often a change is tried while others keep changing the same balance,
+    /// before it is answered by 503 `points_contended`. Default 5. A knob.
+    pub optimistic_attempts: u32,
+}
+
+impl Default for PointConfig {
+    fn default() -> Self {
+        let knobs = Knobs::default();
+        Self {
+            lock: knobs.point_lock,
+            optimistic_attempts: knobs.point_optimistic_attempts,
+        }
+    }
+}

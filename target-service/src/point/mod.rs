@@ -1,0 +1,158 @@
+//! Points: a balance for each member, and the ledger of its changes.
+//!
+//! Invariant, with every `point.lock` but `none`: a balance is never negative and is the sum of its ledger.
+//! Both change in one transaction, and what guards a charge guards a use. With every lock: a request of one
+//! idempotency key moves points once, and an order takes points once and gives them back once.
+
+mod amount;
+pub mod api;
+mod balance;
+mod config;
+mod entry;
+mod orders;
+mod store;
+
+use serde::Serialize;
+use sqlx::FromRow;
+use thiserror::Error;
+use utoipa::ToSchema;
+
+pub use amount::{Amount, AmountError};
+pub use config::PointConfig;
+pub use entry::{EntryKind, PointEntry};
+pub use orders::{give_back, spend};
+
+use crate::context::RequestContext;
+use crate::database::{Database, DatabaseError};
+use crate::idempotency::IdempotencyKey;
+use crate::ids::MemberId;
+use balance::Moved;
+
+/// What a member has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow, Serialize, ToSchema)]
+pub struct Balance {
+    pub member_id: MemberId,
+    pub balance: i64,
+}
+
+#[derive(Debug, Error)]
+pub enum PointError {
+    #[error("there is no such member")]
+    MemberNotFound,
+    #[error("the member does not have so many points")]
+    Insufficient,
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    #[error("too many others changed the points of this member at the same time")]
+    Contended,
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Charge,
+    Use,
+}
+
+/// What somebody wants done with a member's points.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub member: MemberId,
+    pub operation: Operation,
+    pub amount: Amount,
+    pub key: IdempotencyKey,
+}
+
+impl Wish {
+    fn kind(&self) -> EntryKind {
+        match self.operation {
+            Operation::Charge => EntryKind::Charge,
+            Operation::Use => EntryKind::Use,
+        }
+    }
+}
+
+pub async fn balance(
+    database: &Database,
+    ctx: &RequestContext,
+    member: MemberId,
+) -> Result<Balance, PointError> {
+    let mut connection = database.acquire(ctx).await?;
+    store::balance(&mut connection, ctx, member)
+        .await?
+        .ok_or(PointError::MemberNotFound)
+}
+
+/// Does it once, however often and from however many sides it is asked for with one key: who asks again
+/// gets the first answer. A use that is refused for want of points leaves nothing behind, so that the same
+/// request may succeed later.
+pub async fn fulfil(
+    database: &Database,
+    ctx: &RequestContext,
+    wish: &Wish,
+) -> Result<PointEntry, PointError> {
+    let refusal = match attempt(database, ctx, wish).await {
+        // The key is taken, or the points are gone because this very request has used them before.
+        Err(refusal @ (PointError::KeyReused | PointError::Insufficient)) => refusal,
+        result => return result,
+    };
+    let mut connection = database.acquire(ctx).await?;
+    let first = store::entry_of_key(&mut connection, ctx, wish.member, &wish.key).await?;
+    match first {
+        Some(entry) if entry.kind == wish.kind() && entry.amount == wish.amount.points() => {
+            Ok(entry)
+        }
+        Some(_) => Err(PointError::KeyReused),
+        None => Err(refusal),
+    }
+}
+
+/// An account is opened outside of the transaction: two first requests would otherwise wait for each other
+/// there, and nothing but `point.lock` is to decide who waits for whom.
+async fn attempt(
+    database: &Database,
+    ctx: &RequestContext,
+    wish: &Wish,
+) -> Result<PointEntry, PointError> {
+    if let Some(entry) = attempt_with_account(database, ctx, wish).await? {
+        return Ok(entry);
+    }
+    let mut connection = database.acquire(ctx).await?;
+    store::open_account(&mut connection, ctx, wish.member).await?;
+    drop(connection);
+    attempt_with_account(database, ctx, wish)
+        .await?
+        .ok_or(PointError::MemberNotFound)
+}
+
+/// `None`: there is no account.
+async fn attempt_with_account(
+    database: &Database,
+    ctx: &RequestContext,
+    wish: &Wish,
+) -> Result<Option<PointEntry>, PointError> {
+    let kind = wish.kind();
+    let change = kind.sign() * wish.amount.points();
+    let mut transaction = database.begin(ctx).await?;
+    let balance = match balance::change(&mut transaction, ctx, wish.member, change).await? {
+        Moved::To(balance) => balance,
+        Moved::NoAccount => return Ok(None),
+        Moved::Insufficient => return Err(PointError::Insufficient),
+        Moved::Contended => return Err(PointError::Contended),
+    };
+    let key = &wish.key;
+    let entry = store::append_of_key(
+        &mut transaction,
+        ctx,
+        wish.member,
+        kind,
+        change,
+        balance,
+        key,
+    )
+    .await?
+    .ok_or(PointError::KeyReused)?;
+    transaction.commit().await?;
+    Ok(Some(entry))
+}
