@@ -8,6 +8,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
 use crate::knobs::{KnobError, KnobStore, Knobs};
+use crate::payment::Payments;
+use crate::payment::gateway::Gateway;
 use crate::telemetry::Exposition;
 
 #[derive(Clone)]
@@ -16,6 +18,7 @@ pub struct App {
     pub clock: Clock,
     pub knobs: KnobStore,
     pub database: Database,
+    pub payments: Payments,
     pub exposition: Exposition,
     /// The work of requests that runs in tasks of its own.
     pub work: TaskTracker,
@@ -26,10 +29,15 @@ impl App {
     /// `/readyz`.
     pub fn new(config: Config, exposition: Exposition) -> Result<Self, KnobError> {
         let knobs = config.knobs()?;
+        let clock = Clock::new(config.calendar.time_zone);
+        let database = Database::new(&config.db, &knobs);
+        let gateway = Gateway::new(&config.payment);
+        let sections = gateway.sections(&config.payment);
         Ok(Self {
-            clock: Clock::new(config.calendar.time_zone),
-            database: Database::new(&config.db, &knobs),
-            knobs: KnobStore::new(knobs),
+            clock,
+            payments: Payments::new(database.clone(), clock, gateway, &config.payment),
+            database,
+            knobs: KnobStore::new(knobs, sections),
             exposition,
             work: TaskTracker::new(),
             config: Arc::new(config),

@@ -1,5 +1,5 @@
-//! Identities. A member's id and a post's id are numbers that the database draws; a type for each keeps
-//! one from being taken for the other.
+//! Identities. Most are numbers that the database draws; a type for each keeps one from being taken for
+//! another.
 
 use std::fmt;
 
@@ -32,6 +32,14 @@ numeric_id!(
 numeric_id!(
     /// Identity of a post.
     PostId
+);
+numeric_id!(
+    /// Identity of an order. Payments only carry it.
+    OrderId
+);
+numeric_id!(
+    /// Identity of a payment, here and, as text, at the gateway.
+    PaymentId
 );
 
 /// The longest request id that is taken over from a client.

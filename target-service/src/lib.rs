@@ -4,11 +4,11 @@
 //! | layer | modules | may use |
 //! |---|---|---|
 //! | 5 root | [`config`], [`app`], [`router`], [`admin`], [`serve`], [`system`], [`migrate`], [`seed`] | all |
-//! | 4 domains | [`member`], [`post`] | 3 to 0, never each other |
+//! | 4 domains | [`member`], [`payment`], [`post`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
 //! | 2 backing | [`database`] | 1, 0 |
 //! | 1 | [`resilience`] | 0 |
-//! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`ids`], [`knobs`], [`page`], [`route_class`], [`strategy`], [`telemetry`] | each other |
+//! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`ids`], [`knobs`], [`page`], [`route_class`], [`section`], [`strategy`], [`telemetry`] | each other |
 //!
 //! Layer 1 holds the resilience techniques that need no backing service. SQL stands in `store.rs` of a
 //! domain, in `database/`, in the migrations and the seeding, and nowhere else. `tests/it/layering.rs` holds
@@ -28,10 +28,12 @@ pub mod knobs;
 pub mod member;
 pub mod migrate;
 pub mod page;
+pub mod payment;
 pub mod post;
 pub mod resilience;
 pub mod route_class;
 pub mod router;
+pub mod section;
 pub mod seed;
 pub mod serve;
 pub mod strategy;

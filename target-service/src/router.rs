@@ -16,6 +16,7 @@ use crate::http::scope::Scope;
 use crate::http::shed::{InFlight, shed};
 use crate::http::{Code, Problem, ProblemDocument, body, deadline, scope};
 use crate::member::{self, api::Members};
+use crate::payment;
 use crate::post::{self, api::Posts};
 use crate::system::{self, SystemState};
 
@@ -63,6 +64,7 @@ fn domains(app: &App) -> OpenApiRouter {
             database: database.clone(),
             clock,
         }))
+        .merge(payment::api::routes(app.payments.clone()))
         .merge(post::api::routes(Posts {
             database: database.clone(),
             clock,

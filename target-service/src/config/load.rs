@@ -211,6 +211,16 @@ mod tests {
             "telemetry.log.filter = \"a=b=c\"",
             "calendar.time_zone = \"Mars/Olympus\"",
             "db.url = \"mysql://h/db\"",
+            "payment.gateway.url = \"ftp://h\"",
+            "payment.breaker.error_share = -0.5",
+            "payment.breaker.half_open_calls = 0",
+            "payment.rate_limit.burst = 0",
+            "payment.throttle.multiplier = 0.5",
+            "payment.retry.max_retries = 11",
+            "payment.retry.budget.ratio = 1.5",
+            "payment.http.max_connections = 0",
+            "payment.queue.rate = 0",
+            "payment.reconcile.attempts = 0",
         ] {
             let error = load_with(text, &[]).unwrap_err();
             let key = text.split([' ', '=']).next().unwrap().trim();

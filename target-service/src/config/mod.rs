@@ -8,14 +8,14 @@ mod load;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use error::ConfigError;
 pub use load::load;
 
 use crate::knobs::{KnobError, Knobs};
 use crate::post::{CalendarConfig, LikesConfig};
-use crate::{database, http, telemetry};
+use crate::{database, http, payment, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +26,7 @@ pub struct Config {
     pub db: database::Config,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
+    pub payment: payment::Config,
     pub telemetry: telemetry::Config,
 }
 
@@ -72,13 +73,16 @@ impl Config {
             likes_optimistic_attempts: self.likes.optimistic_attempts,
         };
         knobs.check()?;
+        self.payment
+            .check()
+            .map_err(|error| error.below("payment"))?;
         Ok(knobs)
     }
 
     /// What a running service uses: this configuration, with the knobs as they are now.
-    pub fn effective(&self, knobs: &Knobs) -> Value {
+    pub fn effective(&self, knobs: Map<String, Value>) -> Value {
         let mut effective = serde_json::to_value(self).unwrap_or_default();
-        for (name, value) in knobs.to_map() {
+        for (name, value) in knobs {
             if let Some(key) = effective.pointer_mut(&pointer(&name)) {
                 *key = value;
             }
@@ -94,8 +98,6 @@ fn pointer(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
 
     #[test]
@@ -134,7 +136,7 @@ mod tests {
             pool_max_size: 77,
             ..Knobs::default()
         };
-        let effective = Config::default().effective(&knobs);
+        let effective = Config::default().effective(knobs.to_map());
         assert_eq!(effective["db"]["pool"]["max_size"], 77);
         assert_eq!(effective["db"]["pool"]["enabled"], true);
     }

@@ -64,6 +64,15 @@ codes! {
     PostNotFound => "post_not_found", NOT_FOUND, "There is no such post", None;
     EmailTaken => "email_taken", CONFLICT, "This e-mail address is registered already", None;
     LikesContended => "likes_contended", SERVICE_UNAVAILABLE, "Too many changed the likes of this post at once", SOON;
+    IdempotencyKeyMissing => "idempotency_key_missing", BAD_REQUEST, "The header Idempotency-Key is missing", None;
+    IdempotencyKeyReused => "idempotency_key_reused", UNPROCESSABLE_ENTITY, "This idempotency key was used for something else", None;
+    PaymentNotFound => "payment_not_found", NOT_FOUND, "There is no such payment", None;
+    PaymentInProgress => "payment_in_progress", CONFLICT, "A payment with this idempotency key is under way", None;
+    PaymentNotRefundable => "payment_not_refundable", CONFLICT, "The payment is in no state to be given back", None;
+    PaymentDeclined => "payment_declined", PAYMENT_REQUIRED, "The payment was declined", None;
+    PaymentNotCharged => "payment_not_charged", PAYMENT_REQUIRED, "The payment was not made", None;
+    PaymentFailed => "payment_failed", GATEWAY_TIMEOUT, "The payment failed: the gateway did not answer in time", None;
+    GatewayUnavailable => "gateway_unavailable", SERVICE_UNAVAILABLE, "Payments cannot be made at the moment", SOON;
 
     // The service's own state.
     NotReady => "not_ready", SERVICE_UNAVAILABLE, "The service is not ready for work", SOON;
