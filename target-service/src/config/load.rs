@@ -114,6 +114,11 @@ fn literal(value: &str) -> Value {
     if let Ok(truth) = value.parse() {
         return Value::Boolean(truth);
     }
+    // Not `inf` or `nan`, which are words.
+    let is_fraction = value.bytes().any(|byte| byte.is_ascii_digit());
+    if let (true, Ok(number)) = (is_fraction, value.parse()) {
+        return Value::Float(number);
+    }
     Value::String(value.to_owned())
 }
 
@@ -168,6 +173,16 @@ mod tests {
         assert_eq!(config.db.pool.max_size, 30);
         assert_eq!(config.db.statement_timeout, Duration::from_millis(250));
         assert_eq!(config.http.max_body, 65_536);
+    }
+
+    #[test]
+    fn a_fraction_in_the_environment_is_a_number() {
+        let share = "TARGET_SERVICE__PAYMENT__BREAKER__ERROR_SHARE";
+        for (written, expected) in [("0.25", 0.25), ("1", 1.0), ("5e-1", 0.5)] {
+            let config = load_with("", &[(share, written)]).unwrap();
+            assert!((config.payment.breaker.error_share - expected).abs() < 1e-12);
+        }
+        assert!(load_with("", &[(share, "inf")]).is_err());
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! other: a gateway in trouble has better to do.
 //! Invariant: after the comparison nothing stands at the gateway, and, by its tombstone, nothing ever will.
 
-use super::gateway::Standing;
+use chrono::{DateTime, Utc};
+
+use super::gateway::{GatewayError, Standing};
 use super::pay::after;
 use super::store::due;
 use super::{Payment, Payments, meters};
@@ -37,26 +39,43 @@ impl Payments {
         Ok(taken.len())
     }
 
+    /// When something is due to be compared.
+    pub(super) async fn next_comparison(
+        &self,
+        ctx: &RequestContext,
+    ) -> Result<Option<DateTime<Utc>>, DatabaseError> {
+        let mut connection = self.database.acquire(ctx).await?;
+        due::next_failed(&mut connection, ctx).await
+    }
+
     async fn compare(&self, ctx: &RequestContext, payment: &Payment) -> Result<(), DatabaseError> {
-        let standing = match self.gateway.find(ctx, payment.id).await {
-            Ok(standing) => standing,
-            Err(error) => return not_now(payment.id, &error.to_string()),
-        };
-        if standing != Standing::Cancelled
-            && let Err(error) = self.gateway.cancel(ctx, payment.id).await
-        {
-            return not_now(payment.id, &error.to_string());
+        match self.cancel_what_stands(ctx, payment.id).await {
+            Ok(()) => {
+                let mut connection = self.database.acquire(ctx).await?;
+                due::compared(&mut connection, ctx, payment.id).await
+            }
+            // It is due again.
+            Err(error) => {
+                tracing::debug!(%error, payment = %payment.id, "a payment could not be compared");
+                Ok(())
+            }
         }
+    }
+
+    async fn cancel_what_stands(
+        &self,
+        ctx: &RequestContext,
+        payment: PaymentId,
+    ) -> Result<(), GatewayError> {
+        let standing = self.gateway.find(ctx, payment).await?;
+        if standing == Standing::Cancelled {
+            return Ok(());
+        }
+        self.gateway.cancel(ctx, payment).await?;
         if let Standing::Charged { .. } = standing {
             meters::orphan();
-            tracing::warn!(payment = %payment.id, "a charge without a payment was cancelled");
+            tracing::warn!(%payment, "a charge without a payment was cancelled");
         }
-        let mut connection = self.database.acquire(ctx).await?;
-        due::compared(&mut connection, ctx, payment.id).await
+        Ok(())
     }
-}
-
-fn not_now(payment: PaymentId, error: &str) -> Result<(), DatabaseError> {
-    tracing::debug!(%payment, error, "a payment could not be compared");
-    Ok(())
 }

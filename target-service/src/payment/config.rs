@@ -118,18 +118,14 @@ impl Default for ReconcileConfig {
 impl Config {
     /// What the types alone do not say; keys are below `payment`.
     pub fn check(&self) -> Result<(), OutOfRange> {
-        let parts: [(&str, &dyn Fn() -> Result<(), OutOfRange>); 7] = [
-            ("timeout", &|| self.timeout.check()),
-            ("retry", &|| self.retry.check()),
-            ("breaker", &|| self.breaker.check()),
-            ("bulkhead", &|| self.bulkhead.check()),
-            ("rate_limit", &|| self.rate_limit.check()),
-            ("throttle", &|| self.throttle.check()),
-            ("http", &|| self.http.check()),
-        ];
-        for (key, check) in parts {
-            check().map_err(|error| error.below(key))?;
-        }
+        let below = |key: &'static str| move |error: OutOfRange| error.below(key);
+        self.timeout.check().map_err(below("timeout"))?;
+        self.retry.check().map_err(below("retry"))?;
+        self.breaker.check().map_err(below("breaker"))?;
+        self.bulkhead.check().map_err(below("bulkhead"))?;
+        self.rate_limit.check().map_err(below("rate_limit"))?;
+        self.throttle.check().map_err(below("throttle"))?;
+        self.http.check().map_err(below("http"))?;
         let (queue, reconcile) = (&self.queue, &self.reconcile);
         let is_rate = queue.rate.is_finite() && queue.rate > 0.0;
         OutOfRange::unless(is_rate, "queue.rate", "at a rate of 0 nothing is ever paid")?;

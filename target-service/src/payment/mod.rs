@@ -24,13 +24,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use thiserror::Error;
-use tokio::sync::Notify;
 use utoipa::ToSchema;
 
 pub use config::{Config, Mode, OnTimeout, QueueConfig, ReconcileConfig};
 pub use request::{Amount, AmountError, IdempotencyKey, KeyError, NewPayment};
 
 use self::gateway::Gateway;
+use self::workers::Wakes;
 use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};
@@ -154,8 +154,7 @@ pub struct Payments {
     clock: Clock,
     gateway: Gateway,
     config: Arc<Config>,
-    /// Something was put into the queue.
-    queued: Arc<Notify>,
+    wakes: Arc<Wakes>,
 }
 
 impl Payments {
@@ -165,7 +164,7 @@ impl Payments {
             clock,
             gateway,
             config: Arc::new(config.clone()),
-            queued: Arc::default(),
+            wakes: Arc::default(),
         }
     }
 

@@ -32,8 +32,8 @@ impl Payments {
         let Some(payment) = inserted else {
             return self.repeated(ctx, &new).await;
         };
+        self.wake(&payment);
         if payment.queued {
-            self.queued.notify_one();
             return Ok(payment);
         }
         Ok(self.charge(ctx, payment).await)
@@ -81,8 +81,17 @@ impl Payments {
                 .await?
         };
         transaction.commit().await?;
-        self.queued.notify_one();
+        self.wake(&payment);
         Ok(payment)
+    }
+
+    /// Wakes the worker that has to look after a payment.
+    fn wake(&self, payment: &Payment) {
+        match payment.status {
+            Status::Requested if payment.queued => self.wakes.queued.notify_one(),
+            Status::Failed => self.wakes.failed.notify_one(),
+            _ => self.wakes.open.notify_one(),
+        }
     }
 
     async fn request(
@@ -183,6 +192,9 @@ impl Payments {
         let now = self.clock.now();
         if let Some(settled) = store::settle(connection, ctx, payment.id, settlement, now).await? {
             meters::became(&settled);
+            if settlement.due_at.is_some() {
+                self.wake(&settled);
+            }
             return Ok(settled);
         }
         let found = store::find(connection, ctx, payment.id).await?;

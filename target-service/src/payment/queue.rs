@@ -9,15 +9,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use super::Payments;
 use super::pay::after;
 use super::store::due;
-use super::{Payment, Payments};
 use crate::context::RequestContext;
 use crate::database::DatabaseError;
 use crate::resilience::rate_limit::{self, RateLimit};
 
-/// What one look at the table takes at most, so that little is taken by a worker that is about to die.
-const BATCH: u32 = 20;
 /// Longer than any wait for a turn.
 const PATIENCE: Duration = Duration::from_hours(1);
 /// A timer wakes to the millisecond: what comes due within some of them may be sent at once.
@@ -49,37 +47,32 @@ impl Worker {
         }
     }
 
-    /// Begins what waits, and returns how many payments that were.
-    pub(super) async fn work(&self, ctx: &RequestContext) -> Result<usize, DatabaseError> {
+    /// Begins the payment that waits for longest, when its turn has come; `false`: none waits.
+    ///
+    /// It is taken from the table last of all: what is taken is sent at once.
+    pub(super) async fn work(&self, ctx: &RequestContext) -> Result<bool, DatabaseError> {
         let payments = &self.payments;
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let turn = self.rate.acquire(None).await;
+        // Nobody closes the semaphore, and at the slowest rate the turn is asked for again later.
+        let (Ok(place), Ok(())) = (place, turn) else {
+            return Ok(false);
+        };
         let now = payments.clock.now();
-        // Nobody knows how long the last of them waits for its turn and its place.
-        let wait = Duration::from_secs_f64(f64::from(BATCH) / payments.config.queue.rate);
-        let patience = payments.config.reconcile.requested_for.saturating_add(wait);
+        let due_at = after(now, payments.config.reconcile.requested_for);
         let taken = {
             let mut connection = payments.database.acquire(ctx).await?;
-            due::take_queued(&mut connection, ctx, now, after(now, patience), BATCH).await?
+            due::take_queued(&mut connection, ctx, now, due_at).await?
         };
-        let number = taken.len();
-        for payment in taken {
-            self.begin(ctx, payment).await;
-        }
-        Ok(number)
-    }
-
-    async fn begin(&self, ctx: &RequestContext, payment: Payment) {
-        // Neither ends before the worker does; if one did, the payment would be due for reconciliation.
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-            return;
+        let Some(payment) = taken else {
+            return Ok(false);
         };
-        if self.rate.acquire(None).await.is_err() {
-            return;
-        }
-        let (payments, ctx) = (self.payments.clone(), ctx.clone());
+        let (payments, ctx) = (payments.clone(), ctx.clone());
         self.under_way.spawn(async move {
             payments.charge(&ctx, payment).await;
             drop(place);
         });
+        Ok(true)
     }
 
     /// Waits until what was begun is settled.

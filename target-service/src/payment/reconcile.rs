@@ -10,6 +10,8 @@
 //! Each step may be done twice, or by two instances, and its intention is written down before it. So a crash
 //! between any two of them leaves nothing but a payment that is due again.
 
+use chrono::{DateTime, Utc};
+
 use super::gateway::{GatewayError, Standing};
 use super::pay::after;
 use super::store::{self, Settlement, due};
@@ -38,13 +40,15 @@ impl Payments {
         Ok(number)
     }
 
-    /// What the alert reads.
-    pub(super) async fn show_open(&self, ctx: &RequestContext) -> Result<(), DatabaseError> {
+    /// Shows what the alert reads, and returns when something is due next.
+    pub(super) async fn show_open(
+        &self,
+        ctx: &RequestContext,
+    ) -> Result<Option<DateTime<Utc>>, DatabaseError> {
         let mut connection = self.database.acquire(ctx).await?;
-        let (open, unresolved, queued) =
-            due::count_open(&mut connection, ctx, self.most_attempts()).await?;
-        meters::open(open, unresolved, queued);
-        Ok(())
+        let open = due::count_open(&mut connection, ctx, self.most_attempts()).await?;
+        meters::open(open.all, open.unresolved, open.queued);
+        Ok(open.next_due)
     }
 
     fn most_attempts(&self) -> i32 {

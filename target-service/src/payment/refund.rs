@@ -27,6 +27,7 @@ impl Payments {
         };
         if let Err(error) = self.gateway.cancel(ctx, id).await {
             tracing::debug!(%error, payment = %id, "a refund is left to reconciliation");
+            self.wakes.open.notify_one();
             return Ok(requested);
         }
         Ok(self.refunded(ctx, &requested).await.unwrap_or(requested))

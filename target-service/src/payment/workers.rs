@@ -1,8 +1,14 @@
 //! The workers of an instance: reconciliation, comparison, and the queue. Several instances may have theirs.
+//!
+//! They sleep until something of this instance's own is to be done, or until the database says that something
+//! is due; what another instance has left behind is noticed by the sweep. So a service in which nobody pays
+//! does nothing here that could be measured.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,12 +19,19 @@ use crate::database::DatabaseError;
 use crate::ids::RequestId;
 use crate::knobs::KnobStore;
 
-/// Between two looks at the database for what is due: a part of the interval, within these bounds.
-const LOOK_EVERY_AT_LEAST: Duration = Duration::from_millis(10);
-const LOOK_EVERY_AT_MOST: Duration = Duration::from_millis(500);
-const LOOKS_PER_INTERVAL: u32 = 5;
-/// Queued payments of this instance are announced; this is for those of another.
-const QUEUE_LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between two looks at the database at least, however much happens: a part of the interval, within these
+/// bounds.
+const PAUSE_AT_LEAST: Duration = Duration::from_millis(10);
+const PAUSE_AT_MOST: Duration = Duration::from_millis(500);
+const PAUSES_PER_INTERVAL: u32 = 5;
+
+/// What wakes the workers: something to do has come about in this instance.
+#[derive(Debug, Default)]
+pub(super) struct Wakes {
+    pub open: Notify,
+    pub failed: Notify,
+    pub queued: Notify,
+}
 
 impl Payments {
     /// Until `stop`. A look that is under way then is broken off, which is as harmless as a crash; a payment
@@ -30,25 +43,20 @@ impl Payments {
         workers: &TaskTracker,
     ) {
         meters::describe();
-        let reconcile = &self.config.reconcile;
-        let until_stop = stop.clone();
-        let (payments, knobs_too) = (self.clone(), knobs.clone());
-        let pause = look_every(reconcile.interval.min(reconcile.sweep));
+        let (payments, knobs_too, until_stop) = (self.clone(), knobs.clone(), stop.clone());
         workers.spawn(async move {
-            let work = payments.reconcile_forever(&knobs_too, pause);
+            let work = payments.reconcile_forever(&knobs_too);
             until_stop.run_until_cancelled(work).await;
         });
-        if !reconcile.compare.is_zero() {
-            let until_stop = stop.clone();
-            let (payments, knobs_too) = (self.clone(), knobs.clone());
-            let pause = look_every(reconcile.compare.min(reconcile.compare_certain));
+        if !self.config.reconcile.compare.is_zero() {
+            let (payments, knobs_too, until_stop) = (self.clone(), knobs.clone(), stop.clone());
             workers.spawn(async move {
-                let work = payments.compare_forever(&knobs_too, pause);
+                let work = payments.compare_forever(&knobs_too);
                 until_stop.run_until_cancelled(work).await;
             });
         }
-        let (worker, until_stop) = (Worker::new(self.clone()), stop.clone());
-        let (payments, knobs) = (self.clone(), knobs.clone());
+        let (payments, knobs, until_stop) = (self.clone(), knobs.clone(), stop.clone());
+        let worker = Worker::new(self.clone());
         workers.spawn(async move {
             let work = payments.queue_forever(&worker, &knobs);
             until_stop.run_until_cancelled(work).await;
@@ -56,51 +64,70 @@ impl Payments {
         });
     }
 
-    async fn reconcile_forever(&self, knobs: &KnobStore, pause: Duration) {
-        let mut shown_at: Option<Instant> = None;
+    async fn reconcile_forever(&self, knobs: &KnobStore) {
+        let reconcile = &self.config.reconcile;
+        let pause = pause(reconcile.interval.min(reconcile.sweep));
+        let mut next_due = None;
         loop {
+            self.wait(&self.wakes.open, next_due).await;
             let ctx = context(knobs);
-            let looked = self.reconcile_due(&ctx).await;
-            if shown_at.is_none_or(|at| at.elapsed() >= pause) {
-                if let Err(error) = self.show_open(&ctx).await {
-                    tracing::debug!(%error, "open payments cannot be counted");
-                }
-                shown_at = Some(Instant::now());
-            }
-            if !rest_is_due(looked, "payments cannot be reconciled") {
-                sleep(pause).await;
-            }
+            while is_more_due(self.reconcile_due(&ctx).await, "reconciled") {}
+            next_due = self.show_open(&ctx).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "open payments cannot be counted");
+                Some(self.clock.now())
+            });
+            sleep(pause).await;
         }
     }
 
-    async fn compare_forever(&self, knobs: &KnobStore, pause: Duration) {
+    async fn compare_forever(&self, knobs: &KnobStore) {
+        let reconcile = &self.config.reconcile;
+        let pause = pause(reconcile.compare.min(reconcile.compare_certain));
+        let mut next_due = None;
         loop {
-            let compared = self.compare_due(&context(knobs)).await;
-            if !rest_is_due(compared, "payments cannot be compared") {
-                sleep(pause).await;
-            }
+            self.wait(&self.wakes.failed, next_due).await;
+            let ctx = context(knobs);
+            while is_more_due(self.compare_due(&ctx).await, "compared") {}
+            next_due = self.next_comparison(&ctx).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "failed payments cannot be looked for");
+                Some(self.clock.now())
+            });
+            sleep(pause).await;
         }
     }
 
     async fn queue_forever(&self, worker: &Worker, knobs: &KnobStore) {
         loop {
-            let worked = worker.work(&context(knobs)).await;
-            if !rest_is_due(worked, "queued payments cannot be taken") {
-                tokio::select! {
-                    () = self.queued.notified() => {}
-                    () = sleep(QUEUE_LOOK_EVERY) => {}
+            self.wait(&self.wakes.queued, None).await;
+            loop {
+                match worker.work(&context(knobs)).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::debug!(%error, "queued payments cannot be taken");
+                        sleep(PAUSE_AT_MOST).await;
+                    }
                 }
             }
         }
     }
+
+    /// Until it is woken or something is due, and no longer than until the next sweep.
+    async fn wait(&self, wake: &Notify, next_due: Option<DateTime<Utc>>) {
+        let sweep = self.config.reconcile.sweep;
+        let until_due = next_due.map(|due| (due - self.clock.now()).to_std().unwrap_or_default());
+        let at_most = until_due.map_or(sweep, |until_due| until_due.min(sweep));
+        // Both ends of the wait are good ones.
+        let _ = timeout(at_most, wake.notified()).await;
+    }
 }
 
 /// Whether to look again at once. Trouble with the database is over later or never.
-fn rest_is_due(looked: Result<usize, DatabaseError>, trouble: &'static str) -> bool {
+fn is_more_due(looked: Result<usize, DatabaseError>, what: &str) -> bool {
     match looked {
         Ok(number) => number > 0,
         Err(error) => {
-            tracing::debug!(%error, trouble);
+            tracing::debug!(%error, "payments cannot be {what}");
             false
         }
     }
@@ -111,6 +138,6 @@ fn context(knobs: &KnobStore) -> RequestContext {
     RequestContext::new(RequestId::generate(), None, knobs.snapshot())
 }
 
-fn look_every(interval: Duration) -> Duration {
-    (interval / LOOKS_PER_INTERVAL).clamp(LOOK_EVERY_AT_LEAST, LOOK_EVERY_AT_MOST)
+fn pause(interval: Duration) -> Duration {
+    (interval / PAUSES_PER_INTERVAL).clamp(PAUSE_AT_LEAST, PAUSE_AT_MOST)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::support::TestApp;
+use crate::support::{Paying, StubGateway, TestApp};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -41,7 +41,7 @@ fn method_named(method: &str) -> Method {
 }
 
 #[tokio::test]
-async fn the_endpoints_of_members_and_posts_are_documented() {
+async fn the_endpoints_of_the_domains_are_documented() {
     let app = TestApp::start().await;
     let document = document(&app).await;
     let documented: BTreeSet<String> = operations(&document)
@@ -59,6 +59,9 @@ async fn the_endpoints_of_members_and_posts_are_documented() {
         "get /posts/{id}",
         "put /posts/{id}/likes/{member_id}",
         "delete /posts/{id}/likes/{member_id}",
+        "post /payments",
+        "get /payments/{id}",
+        "post /payments/{id}/refund",
         "get /healthz",
         "get /readyz",
         "get /metrics",
@@ -155,6 +158,8 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
     let member = json!({"email": "kim@example.com", "nickname": "kim", "birth_date": "2000-01-01"});
     let post = |author: i64| json!({"member_id": author, "contents": "hello"});
     let nickname = |nickname: &str| json!({ "nickname": nickname });
+    let pay =
+        |member: i64, amount: i64| json!({"order_id": 1, "member_id": member, "amount": amount});
     let today = chrono::Utc::now().date_naive();
     let days = format!("?from={today}&to={today}");
     let table = [
@@ -175,6 +180,11 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
         ("get /members/{id}/post-calendar", "", &none, "422"),
         ("put /posts/{id}/likes/{member_id}", "", &none, "200"),
         ("delete /posts/{id}/likes/{member_id}", "", &none, "200"),
+        ("post /payments", "", &pay(1, 500), "201"),
+        ("post /payments", "", &pay(1, 501), "422"),
+        ("post /payments", "", &pay(2, 500), "404"),
+        ("get /payments/{id}", "", &none, "200"),
+        ("post /payments/{id}/refund", "", &none, "200"),
         ("get /healthz", "", &none, "200"),
         ("get /readyz", "", &none, "200"),
     ];
@@ -186,11 +196,15 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
 
 #[tokio::test]
 async fn answers_look_as_documented() {
-    let app = TestApp::start().await;
+    let gateway = StubGateway::start().await;
+    let app = Paying::service(&gateway, &[]).await;
     let document = document(&app).await;
     for (operation, query, body, status) in exchanges() {
         let (method, path) = operation.split_once(' ').unwrap();
-        let request = app.request(method_named(method), &format!("{}{query}", with_ids(path)));
+        let request = app
+            .request(method_named(method), &format!("{}{query}", with_ids(path)))
+            // Only payments ask for it.
+            .header("idempotency-key", "k1");
         let answer = app
             .send(match body {
                 Value::Null => request,

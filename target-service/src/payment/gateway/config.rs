@@ -13,7 +13,7 @@ use crate::section::{OutOfRange, Settings};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewayConfig {
-    /// Where the payment gateway is: `http://host:port`. Default http://127.0.0.1:8090.
+    /// Where the payment gateway is: `http://host:port`. Default `http://127.0.0.1:8090`.
     pub url: GatewayUrl,
 }
 

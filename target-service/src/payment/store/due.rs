@@ -4,9 +4,9 @@
 //! settled by then: so the work of an instance that dies is done by another.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 
-use super::{all, columns};
+use super::{all, columns, one};
 use crate::context::RequestContext;
 use crate::database::{DatabaseError, observed};
 use crate::ids::PaymentId;
@@ -88,27 +88,23 @@ async fn take(
     all(observed(ctx, operation, query).await?)
 }
 
-/// The next payments of the queue, in the order of their coming; `due_at` is when they count as forgotten.
+/// The next payment of the queue; `due_at` is when it counts as forgotten.
 pub(in crate::payment) async fn take_queued(
     connection: &mut PgConnection,
     ctx: &RequestContext,
     now: DateTime<Utc>,
     due_at: DateTime<Utc>,
-    at_most: u32,
-) -> Result<Vec<Payment>, DatabaseError> {
+) -> Result<Option<Payment>, DatabaseError> {
     let query = sqlx::query_as(concat!(
         "UPDATE payments SET taken_at = $1, due_at = $2, updated_at = $1 \
-         WHERE id IN (SELECT id FROM payments WHERE queued AND taken_at IS NULL \
-                      ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING ",
+         WHERE id = (SELECT id FROM payments WHERE queued AND taken_at IS NULL \
+                     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ",
         columns!()
     ))
     .bind(now)
     .bind(due_at)
-    .bind(i64::from(at_most))
-    .fetch_all(connection);
-    let mut taken = all(observed(ctx, "payment.take_queued", query).await?)?;
-    taken.sort_by_key(|payment| payment.id);
-    Ok(taken)
+    .fetch_optional(connection);
+    one(observed(ctx, "payment.take_queued", query).await?)
 }
 
 /// The gateway has confirmed that nothing stands for it and nothing ever will.
@@ -125,19 +121,41 @@ pub(in crate::payment) async fn compared(
     Ok(())
 }
 
-/// Payments that are open, those among them without an outcome after so many attempts, and those that wait in
-/// the queue.
+/// What is not settled.
+#[derive(Debug, FromRow)]
+pub(in crate::payment) struct Open {
+    pub all: i64,
+    /// Those without an outcome after so many attempts.
+    pub unresolved: i64,
+    /// Those that wait in the queue; they are in no other number here.
+    pub queued: i64,
+    pub next_due: Option<DateTime<Utc>>,
+}
+
 pub(in crate::payment) async fn count_open(
     connection: &mut PgConnection,
     ctx: &RequestContext,
     attempts: i32,
-) -> Result<(i64, i64, i64), DatabaseError> {
+) -> Result<Open, DatabaseError> {
     let query = sqlx::query_as(
-        "SELECT count(*), count(*) FILTER (WHERE attempts >= $1), \
-                (SELECT count(*) FROM payments WHERE queued AND taken_at IS NULL) \
+        "SELECT count(*) AS \"all\", count(*) FILTER (WHERE attempts >= $1) AS unresolved, \
+                (SELECT count(*) FROM payments WHERE queued AND taken_at IS NULL) AS queued, \
+                min(due_at) AS next_due \
          FROM payments WHERE due_at IS NOT NULL AND status <> 'FAILED'",
     )
     .bind(attempts)
     .fetch_one(connection);
     observed(ctx, "payment.count_open", query).await
+}
+
+/// When the next failed payment is due to be compared.
+pub(in crate::payment) async fn next_failed(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+) -> Result<Option<DateTime<Utc>>, DatabaseError> {
+    let query = sqlx::query_scalar(
+        "SELECT min(due_at) FROM payments WHERE due_at IS NOT NULL AND status = 'FAILED'",
+    )
+    .fetch_one(connection);
+    observed(ctx, "payment.next_failed", query).await
 }

@@ -18,7 +18,6 @@ fn config(per_second: f64, burst: u32, max_wait: Duration) -> Config {
         burst,
         max_wait,
         enabled: true,
-        ..Config::default()
     }
 }
 
