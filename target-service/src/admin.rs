@@ -26,7 +26,7 @@ pub fn router(app: App) -> Router {
 
 /// All knobs, by name.
 async fn knobs(State(app): State<App>) -> Json<Map<String, Value>> {
-    Json(app.knobs.snapshot().to_map())
+    Json(app.knobs.to_map())
 }
 
 /// Changes those that are named, all or none of them, and answers with all.
@@ -34,12 +34,12 @@ async fn patch_knobs(
     State(app): State<App>,
     Json(patch): Json<Map<String, Value>>,
 ) -> Result<Json<Map<String, Value>>, Problem> {
-    let knobs = app.patch_knobs(&patch)?;
-    Ok(Json(knobs.to_map()))
+    app.patch_knobs(&patch)?;
+    Ok(Json(app.knobs.to_map()))
 }
 
 async fn config(State(app): State<App>) -> Json<Value> {
-    Json(app.config.effective(&app.knobs.snapshot()))
+    Json(app.config.effective(app.knobs.to_map()))
 }
 
 impl From<KnobError> for Problem {

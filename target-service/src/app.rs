@@ -7,9 +7,11 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
-use crate::flow::payer::{NoPayer, Payer};
+use crate::flow::payer::Payer;
 use crate::flow::{Checkout, Settlement};
 use crate::knobs::{KnobError, KnobStore, Knobs};
+use crate::payment::Payments;
+use crate::payment::gateway::Gateway;
 use crate::telemetry::Exposition;
 
 #[derive(Clone)]
@@ -20,6 +22,7 @@ pub struct App {
     pub database: Database,
     /// Takes the payments of orders.
     pub payer: Arc<dyn Payer>,
+    pub payments: Payments,
     pub exposition: Exposition,
     /// The work of requests that runs in tasks of its own.
     pub work: TaskTracker,
@@ -30,11 +33,17 @@ impl App {
     /// `/readyz`.
     pub fn new(config: Config, exposition: Exposition) -> Result<Self, KnobError> {
         let knobs = config.knobs()?;
+        let clock = Clock::new(config.calendar.time_zone);
+        let database = Database::new(&config.db, &knobs);
+        let gateway = Gateway::new(&config.payment);
+        let sections = gateway.sections(&config.payment);
+        let payments = Payments::new(database.clone(), clock, gateway, &config.payment);
         Ok(Self {
-            clock: Clock::new(config.calendar.time_zone),
-            database: Database::new(&config.db, &knobs),
-            knobs: KnobStore::new(knobs),
-            payer: Arc::new(NoPayer),
+            clock,
+            payer: Arc::new(payments.clone()),
+            payments,
+            database,
+            knobs: KnobStore::new(knobs, sections),
             exposition,
             work: TaskTracker::new(),
             config: Arc::new(config),

@@ -101,6 +101,7 @@ impl RequestContext {
 pub struct TimeSplit {
     pool_wait: AtomicU64,
     sql: AtomicU64,
+    gateway: AtomicU64,
 }
 
 impl TimeSplit {
@@ -113,12 +114,21 @@ impl TimeSplit {
         self.sql.fetch_add(nanoseconds(time), Ordering::Relaxed);
     }
 
+    /// In calls to the payment gateway, all waits and retries on the way included.
+    pub fn add_gateway(&self, time: Duration) {
+        self.gateway.fetch_add(nanoseconds(time), Ordering::Relaxed);
+    }
+
     pub fn pool_wait(&self) -> Duration {
         Duration::from_nanos(self.pool_wait.load(Ordering::Relaxed))
     }
 
     pub fn sql(&self) -> Duration {
         Duration::from_nanos(self.sql.load(Ordering::Relaxed))
+    }
+
+    pub fn gateway(&self) -> Duration {
+        Duration::from_nanos(self.gateway.load(Ordering::Relaxed))
     }
 }
 

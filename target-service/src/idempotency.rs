@@ -15,6 +15,8 @@ pub enum IdempotencyKeyError {
     TooLong { characters: usize },
     #[error("an idempotency key has no control characters")]
     ControlCharacter,
+    #[error("an idempotency key is text in UTF-8")]
+    NotText,
 }
 
 impl IdempotencyKeyError {
@@ -23,6 +25,7 @@ impl IdempotencyKeyError {
             Self::Empty => "empty",
             Self::TooLong { .. } => "too_long",
             Self::ControlCharacter => "control_character",
+            Self::NotText => "not_text",
         }
     }
 }
@@ -45,6 +48,13 @@ impl IdempotencyKey {
             return Err(IdempotencyKeyError::ControlCharacter);
         }
         Ok(Self(input))
+    }
+
+    /// The value of a header.
+    pub fn from_header(value: &[u8]) -> Result<Self, IdempotencyKeyError> {
+        std::str::from_utf8(value)
+            .map_err(|_| IdempotencyKeyError::NotText)
+            .and_then(Self::parse)
     }
 
     pub fn as_str(&self) -> &str {
@@ -79,5 +89,7 @@ mod tests {
         ] {
             assert_eq!(IdempotencyKey::parse(input).unwrap_err().code(), code);
         }
+        let error = IdempotencyKey::from_header(b"\xff").unwrap_err();
+        assert_eq!(error.code(), "not_text");
     }
 }

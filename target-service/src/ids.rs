@@ -38,7 +38,7 @@ numeric_id!(
     OrderId
 );
 numeric_id!(
-    /// Identity of a payment.
+    /// Identity of a payment, here and, as text, at the gateway.
     PaymentId
 );
 

@@ -1,7 +1,8 @@
 //! Settings that may change while the service runs.
 //!
 //! Each knob has the name and type of a configuration key, which gives it its first value. A request reads
-//! all of them once; a change reaches the requests that arrive after it.
+//! all of them once; a change reaches the requests that arrive after it. Knobs that belong to one part alone
+//! stand in a section that the part follows, see [`crate::section`].
 //! Invariant: a patch is applied as a whole or not at all.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::route_class::RouteClass;
+use crate::section::{Change, OutOfRange, Section, SectionError};
 use crate::strategy::{CalendarSource, LikesStrategy, PointLock};
 
 /// What each of them does is said where the configuration key of the same name is declared.
@@ -134,16 +136,33 @@ pub enum KnobError {
     #[error("{reason}")]
     WrongType { name: String, reason: String },
     #[error("{reason}")]
-    OutOfRange { name: &'static str, reason: String },
+    OutOfRange { name: String, reason: String },
 }
 
 impl KnobError {
     /// The knob to correct.
     pub fn name(&self) -> &str {
         match self {
-            Self::Unknown { name, .. } | Self::WrongType { name, .. } => name,
-            Self::OutOfRange { name, .. } => name,
+            Self::Unknown { name, .. }
+            | Self::WrongType { name, .. }
+            | Self::OutOfRange { name, .. } => name,
         }
+    }
+
+    fn in_section(prefix: &str, error: SectionError) -> Self {
+        match error {
+            SectionError::WrongType { key, reason } => Self::WrongType {
+                name: format!("{prefix}.{key}"),
+                reason,
+            },
+            SectionError::OutOfRange(error) => error.below(prefix).into(),
+        }
+    }
+}
+
+impl From<OutOfRange> for KnobError {
+    fn from(OutOfRange { key, reason }: OutOfRange) -> Self {
+        Self::OutOfRange { name: key, reason }
     }
 }
 
@@ -177,16 +196,7 @@ impl Knobs {
 
     fn patched(&self, patch: &Map<String, Value>) -> Result<Self, KnobError> {
         let mut knobs = self.to_map();
-        for (name, value) in patch {
-            let Some(knob) = knobs.get_mut(name) else {
-                let known = knobs.keys().cloned().collect::<Vec<_>>().join(", ");
-                return Err(KnobError::Unknown {
-                    name: name.clone(),
-                    known,
-                });
-            };
-            *knob = value.clone();
-        }
+        knobs.extend(patch.clone());
         let knobs: Self =
             serde_path_to_error::deserialize(Value::Object(knobs)).map_err(|error| {
                 KnobError::WrongType {
@@ -200,9 +210,9 @@ impl Knobs {
 
     /// What the types alone do not say.
     pub fn check(&self) -> Result<(), KnobError> {
-        let refuse = |name, reason: &str| {
+        let refuse = |name: &str, reason: &str| {
             Err(KnobError::OutOfRange {
-                name,
+                name: name.to_owned(),
                 reason: reason.to_owned(),
             })
         };
@@ -241,16 +251,27 @@ impl Knobs {
 #[derive(Debug, Clone)]
 pub struct KnobStore {
     current: Arc<ArcSwap<Knobs>>,
+    sections: Arc<[Arc<dyn Section>]>,
     /// One patch at a time, together with what follows from it.
     patching: Arc<Mutex<()>>,
 }
 
 impl KnobStore {
-    pub fn new(knobs: Knobs) -> Self {
+    pub fn new(knobs: Knobs, sections: impl IntoIterator<Item = Arc<dyn Section>>) -> Self {
         Self {
             current: Arc::new(ArcSwap::from_pointee(knobs)),
+            sections: sections.into_iter().collect(),
             patching: Arc::default(),
         }
+    }
+
+    /// All of them by name, those of sections included.
+    pub fn to_map(&self) -> Map<String, Value> {
+        let mut map = self.snapshot().to_map();
+        for section in self.sections.iter() {
+            map.extend(section.leaves());
+        }
+        map
     }
 
     pub fn snapshot(&self) -> Arc<Knobs> {
@@ -264,73 +285,48 @@ impl KnobStore {
         apply: impl FnOnce(&Knobs),
     ) -> Result<Arc<Knobs>, KnobError> {
         let _one_at_a_time = self.patching.lock().unwrap_or_else(PoisonError::into_inner);
-        let knobs = Arc::new(self.snapshot().patched(patch)?);
+        let current = self.snapshot();
+        let mut own = patch.clone();
+        let changes = self.prepare(&mut own)?;
+        let known = current.to_map();
+        if let Some(name) = own.keys().find(|name| !known.contains_key(*name)) {
+            let known: Vec<_> = self.to_map().keys().cloned().collect();
+            return Err(KnobError::Unknown {
+                name: name.clone(),
+                known: known.join(", "),
+            });
+        }
+        let knobs = Arc::new(current.patched(&own)?);
         self.current.store(Arc::clone(&knobs));
         apply(&knobs);
+        for change in changes {
+            change();
+        }
         Ok(knobs)
+    }
+
+    /// Takes what belongs to sections out of the patch, and checks it.
+    fn prepare(&self, patch: &mut Map<String, Value>) -> Result<Vec<Change>, KnobError> {
+        let mut changes = Vec::new();
+        for section in self.sections.iter() {
+            let leaves = section.leaves();
+            let (mine, others): (Map<_, _>, Map<_, _>) = std::mem::take(patch)
+                .into_iter()
+                .partition(|(name, _)| leaves.contains_key(name));
+            *patch = others;
+            if mine.is_empty() {
+                continue;
+            }
+            let below = section.prefix().len() + 1;
+            let changed: Vec<_> = mine.iter().map(|(name, v)| (&name[below..], v)).collect();
+            let change = section
+                .prepare(&changed)
+                .map_err(|error| KnobError::in_section(section.prefix(), error))?;
+            changes.push(change);
+        }
+        Ok(changes)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn patch(patch: Value) -> Result<Arc<Knobs>, KnobError> {
-        let Value::Object(patch) = patch else {
-            panic!("a patch is an object")
-        };
-        KnobStore::new(Knobs::default()).patch(&patch, |_| ())
-    }
-
-    #[test]
-    fn a_patch_changes_what_it_names_and_nothing_else() {
-        let knobs =
-            patch(json!({"db.pool.max_size": 20, "db.statement_timeout": "250ms"})).unwrap();
-        let expected = Knobs {
-            pool_max_size: 20,
-            statement_timeout: Duration::from_millis(250),
-            ..Knobs::default()
-        };
-        assert_eq!(*knobs, expected);
-    }
-
-    #[test]
-    fn an_unknown_knob_is_refused_with_the_names_that_there_are() {
-        let error = patch(json!({"db.pool.max": 20})).unwrap_err();
-        assert_eq!(error.name(), "db.pool.max");
-        assert!(error.to_string().contains("db.pool.max_size"), "{error}");
-    }
-
-    #[test]
-    fn a_value_of_the_wrong_type_is_refused_by_name() {
-        for (name, value) in [
-            ("db.pool.max_size", json!("20")),
-            ("db.pool.max_size", json!(-1)),
-            ("db.statement_timeout", json!(250)),
-            ("db.statement_timeout", json!("250")),
-            ("likes.strategy", json!("wishful")),
-            ("calendar.max_days", json!(null)),
-        ] {
-            let error = patch(json!({ name: value })).unwrap_err();
-            assert!(matches!(error, KnobError::WrongType { .. }), "{error:?}");
-            assert_eq!(error.name(), name);
-        }
-    }
-
-    #[test]
-    fn values_that_contradict_each_other_are_refused_and_nothing_is_changed() {
-        let store = KnobStore::new(Knobs::default());
-        let Value::Object(contradiction) =
-            json!({"likes.strategy": "derived", "db.pool.min_size": 11})
-        else {
-            unreachable!()
-        };
-        let error = store
-            .patch(&contradiction, |_| panic!("must not be applied"))
-            .unwrap_err();
-        assert_eq!(error.name(), "db.pool.min_size");
-        assert_eq!(*store.snapshot(), Knobs::default());
-    }
-}
+mod tests;

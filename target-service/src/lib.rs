@@ -5,11 +5,11 @@
 //! |---|---|---|
 //! | 5 root | [`config`], [`app`], [`router`], [`admin`], [`serve`], [`system`], [`migrate`], [`seed`] | all |
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
-//! | 4 domains | [`member`], [`order`], [`point`], [`post`], [`seat`] | 3 to 0, never each other |
+//! | 4 domains | [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
 //! | 2 backing | [`database`] | 1, 0 |
 //! | 1 | [`resilience`] | 0 |
-//! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`idempotency`], [`ids`], [`knobs`], [`page`], [`route_class`], [`strategy`], [`telemetry`] | each other |
+//! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`idempotency`], [`ids`], [`knobs`], [`page`], [`route_class`], [`section`], [`strategy`], [`telemetry`] | each other |
 //!
 //! Layer 1 holds the resilience techniques that need no backing service. SQL stands in `store.rs` of a
 //! domain, in `database/`, in the migrations and the seeding, and nowhere else. `tests/it/layering.rs` holds
@@ -32,12 +32,14 @@ pub mod member;
 pub mod migrate;
 pub mod order;
 pub mod page;
+pub mod payment;
 pub mod point;
 pub mod post;
 pub mod resilience;
 pub mod route_class;
 pub mod router;
 pub mod seat;
+pub mod section;
 pub mod seed;
 pub mod serve;
 pub mod strategy;

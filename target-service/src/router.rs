@@ -18,6 +18,7 @@ use crate::http::shed::{InFlight, shed};
 use crate::http::{Code, Problem, ProblemDocument, body, deadline, scope};
 use crate::member::{self, api::Members};
 use crate::order::{self, api::Orders};
+use crate::payment;
 use crate::point::{self, api::Points};
 use crate::post::{self, api::Posts};
 use crate::seat::{self, api::Seats};
@@ -67,6 +68,7 @@ fn domains(app: &App) -> OpenApiRouter {
             database: database.clone(),
             clock,
         }))
+        .merge(payment::api::routes(app.payments.clone()))
         .merge(post::api::routes(Posts {
             database: database.clone(),
             clock,

@@ -58,7 +58,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     })?;
 
     let (router, _) = router::build(&app);
-    let connections = TaskTracker::new();
+    let (connections, workers) = (TaskTracker::new(), TaskTracker::new());
+    app.payments.start_workers(&app.knobs, &stop, &workers);
     // Knobs can be turned to the end, also while requests under way finish.
     tokio::spawn(admin.run(
         admin::router(app.clone()),
@@ -71,7 +72,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     }
     service.run(router, stop, connections.clone()).await;
 
-    if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections))
+    if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections, &workers))
         .await
         .is_err()
     {
@@ -90,12 +91,14 @@ async fn bind(listen: SocketAddr, config: &Config) -> Result<Server, ServeError>
         })
 }
 
-/// What is under way: on connections, and in tasks of its own.
-async fn finish(app: &App, connections: &TaskTracker) {
+/// What is under way: on connections, in tasks of its own, and in workers.
+async fn finish(app: &App, connections: &TaskTracker, workers: &TaskTracker) {
     connections.close();
     connections.wait().await;
     app.work.close();
     app.work.wait().await;
+    workers.close();
+    workers.wait().await;
 }
 
 fn stop_on_signal() -> std::io::Result<CancellationToken> {

@@ -114,6 +114,11 @@ fn literal(value: &str) -> Value {
     if let Ok(truth) = value.parse() {
         return Value::Boolean(truth);
     }
+    // Not `inf` or `nan`, which are words.
+    let is_fraction = value.bytes().any(|byte| byte.is_ascii_digit());
+    if let (true, Ok(number)) = (is_fraction, value.parse()) {
+        return Value::Float(number);
+    }
     Value::String(value.to_owned())
 }
 
@@ -171,6 +176,16 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_in_the_environment_is_a_number() {
+        let share = "TARGET_SERVICE__PAYMENT__BREAKER__ERROR_SHARE";
+        for (written, expected) in [("0.25", 0.25), ("1", 1.0), ("5e-1", 0.5)] {
+            let config = load_with("", &[(share, written)]).unwrap();
+            assert!((config.payment.breaker.error_share - expected).abs() < 1e-12);
+        }
+        assert!(load_with("", &[(share, "inf")]).is_err());
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_with_file_line_and_path() {
         let error = load_with("[db.pool]\nmin_size = 1\nmaximum = 20\n", &[]).unwrap_err();
         assert!(error.contains("line 3"), "{error}");
@@ -211,6 +226,16 @@ mod tests {
             "telemetry.log.filter = \"a=b=c\"",
             "calendar.time_zone = \"Mars/Olympus\"",
             "db.url = \"mysql://h/db\"",
+            "payment.gateway.url = \"ftp://h\"",
+            "payment.breaker.error_share = -0.5",
+            "payment.breaker.half_open_calls = 0",
+            "payment.rate_limit.burst = 0",
+            "payment.throttle.multiplier = 0.5",
+            "payment.retry.max_retries = 11",
+            "payment.retry.budget.ratio = 1.5",
+            "payment.http.max_connections = 0",
+            "payment.queue.rate = 0",
+            "payment.reconcile.attempts = 0",
         ] {
             let error = load_with(text, &[]).unwrap_err();
             let key = text.split([' ', '=']).next().unwrap().trim();

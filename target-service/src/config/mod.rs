@@ -8,7 +8,7 @@ mod load;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use error::ConfigError;
 pub use load::load;
@@ -18,7 +18,7 @@ use crate::knobs::{KnobError, Knobs};
 use crate::point::PointConfig;
 use crate::post::{CalendarConfig, LikesConfig};
 use crate::seat::SeatConfig;
-use crate::{database, http, telemetry};
+use crate::{database, http, payment, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,6 +32,7 @@ pub struct Config {
     pub point: PointConfig,
     pub seat: SeatConfig,
     pub flow: FlowConfig,
+    pub payment: payment::Config,
     pub telemetry: telemetry::Config,
 }
 
@@ -82,13 +83,16 @@ impl Config {
             flow_settle_after: self.flow.settle_after,
         };
         knobs.check()?;
+        self.payment
+            .check()
+            .map_err(|error| error.below("payment"))?;
         Ok(knobs)
     }
 
     /// What a running service uses: this configuration, with the knobs as they are now.
-    pub fn effective(&self, knobs: &Knobs) -> Value {
+    pub fn effective(&self, knobs: Map<String, Value>) -> Value {
         let mut effective = serde_json::to_value(self).unwrap_or_default();
-        for (name, value) in knobs.to_map() {
+        for (name, value) in knobs {
             if let Some(key) = effective.pointer_mut(&pointer(&name)) {
                 *key = value;
             }
@@ -104,8 +108,6 @@ fn pointer(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
 
     #[test]
@@ -146,7 +148,7 @@ mod tests {
             pool_max_size: 77,
             ..Knobs::default()
         };
-        let effective = Config::default().effective(&knobs);
+        let effective = Config::default().effective(knobs.to_map());
         assert_eq!(effective["db"]["pool"]["max_size"], 77);
         assert_eq!(effective["db"]["pool"]["enabled"], true);
     }

@@ -14,7 +14,7 @@ use crate::context::RequestContext;
 use crate::http::answers::{Conflict, Invalid, NotFound, Other};
 use crate::http::extract::Json;
 use crate::http::{Code, FieldError, Problem, ProblemDocument};
-use crate::idempotency::{IdempotencyKey, IdempotencyKeyError};
+use crate::idempotency::IdempotencyKey;
 use crate::ids::{MemberId, SeatId};
 use crate::order::{NewOrder, NewOrderError, Order};
 
@@ -78,10 +78,8 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    let key = std::str::from_utf8(value.as_bytes())
-        .map_err(|_| IdempotencyKeyError::ControlCharacter)
-        .and_then(IdempotencyKey::parse);
-    key.map(Some)
+    IdempotencyKey::from_header(value.as_bytes())
+        .map(Some)
         .map_err(|error| Problem::invalid_field(IDEMPOTENCY_KEY, error.code(), error.to_string()))
 }
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::context::RequestContext;
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{MemberId, OrderId, PaymentId};
+use crate::payment::{self, Amount, PaymentError, Payments};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPayment {
@@ -71,34 +72,85 @@ pub trait Payer: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<(), PayerError>>;
 }
 
-/// Takes no payments: only orders that points pay for in full come through.
-#[derive(Debug, Clone, Copy)]
-pub struct NoPayer;
-
-impl Payer for NoPayer {
+impl Payer for Payments {
     fn pay<'a>(
         &'a self,
-        _: &'a RequestContext,
-        _: NewPayment,
+        ctx: &'a RequestContext,
+        payment: NewPayment,
     ) -> BoxFuture<'a, Result<Payment, PayerError>> {
-        let refusal = PayerError::NotTaken("this service takes no payments".to_owned());
-        Box::pin(async { Err(refusal) })
+        Box::pin(async move {
+            let NewPayment {
+                order_id,
+                member_id,
+                amount,
+                key,
+            } = payment;
+            let amount =
+                Amount::new(amount).map_err(|error| PayerError::NotTaken(error.to_string()))?;
+            let asked = payment::NewPayment {
+                order_id,
+                member_id,
+                amount,
+                key,
+            };
+            let paid = Payments::pay(self, ctx, asked).await.map_err(unclear)?;
+            if paid.failure == Some(payment::Failure::Unavailable) {
+                return Err(PayerError::NotTaken(
+                    "the gateway was not called".to_owned(),
+                ));
+            }
+            Ok(seen_by_flows(&paid))
+        })
     }
 
     fn of_order<'a>(
         &'a self,
-        _: &'a RequestContext,
-        _: OrderId,
+        ctx: &'a RequestContext,
+        order: OrderId,
     ) -> BoxFuture<'a, Result<Vec<Payment>, PayerError>> {
-        Box::pin(async { Ok(Vec::new()) })
+        Box::pin(async move {
+            let payments = Payments::of_order(self, ctx, order).await;
+            Ok(payments
+                .map_err(unclear)?
+                .iter()
+                .map(seen_by_flows)
+                .collect())
+        })
     }
 
     fn refund<'a>(
         &'a self,
-        _: &'a RequestContext,
-        _: PaymentId,
+        ctx: &'a RequestContext,
+        payment: PaymentId,
     ) -> BoxFuture<'a, Result<(), PayerError>> {
-        let refusal = PayerError::NotTaken("this service takes no payments".to_owned());
-        Box::pin(async { Err(refusal) })
+        Box::pin(async move {
+            Payments::refund(self, ctx, payment)
+                .await
+                .map_err(unclear)?;
+            Ok(())
+        })
+    }
+}
+
+/// Also where the database did not take the payment on: whether it was written is not known then.
+fn unclear(error: PaymentError) -> PayerError {
+    PayerError::Unclear(error.to_string())
+}
+
+fn seen_by_flows(payment: &payment::Payment) -> Payment {
+    let status = match (payment.status, payment.failure) {
+        (payment::Status::Requested | payment::Status::Pending, _) => PaymentStatus::Pending,
+        // Its refund is decided, so it pays for nothing any more.
+        (payment::Status::Succeeded, _) if payment.refunding => PaymentStatus::Refunded,
+        (payment::Status::Succeeded, _) => PaymentStatus::Succeeded,
+        (payment::Status::Refunded, _) => PaymentStatus::Refunded,
+        (payment::Status::Failed, Some(payment::Failure::TimedOut)) => PaymentStatus::TimedOut,
+        (payment::Status::Failed, _) => PaymentStatus::Failed,
+    };
+    Payment {
+        id: payment.id,
+        member_id: payment.member_id,
+        amount: payment.amount,
+        status,
     }
 }

@@ -72,9 +72,14 @@ codes! {
     IdempotencyKeyReused => "idempotency_key_reused", UNPROCESSABLE_ENTITY, "This idempotency key was used for another request", None;
     PaymentDeclined => "payment_declined", PAYMENT_REQUIRED, "The payment was declined", None;
     PaymentFailed => "payment_failed", GATEWAY_TIMEOUT, "The payment failed: the gateway did not answer in time", None;
-    GatewayUnavailable => "gateway_unavailable", SERVICE_UNAVAILABLE, "Payments are not possible at the moment", SOON;
     PointsContended => "points_contended", SERVICE_UNAVAILABLE, "Too many changed the points of this member at once", SOON;
     LikesContended => "likes_contended", SERVICE_UNAVAILABLE, "Too many changed the likes of this post at once", SOON;
+    IdempotencyKeyMissing => "idempotency_key_missing", BAD_REQUEST, "The header Idempotency-Key is missing", None;
+    PaymentNotFound => "payment_not_found", NOT_FOUND, "There is no such payment", None;
+    PaymentInProgress => "payment_in_progress", CONFLICT, "A payment with this idempotency key is under way", None;
+    PaymentNotRefundable => "payment_not_refundable", CONFLICT, "The payment is in no state to be given back", None;
+    PaymentNotCharged => "payment_not_charged", PAYMENT_REQUIRED, "The payment was not made", None;
+    GatewayUnavailable => "gateway_unavailable", SERVICE_UNAVAILABLE, "Payments cannot be made at the moment", SOON;
 
     // The service's own state.
     NotReady => "not_ready", SERVICE_UNAVAILABLE, "The service is not ready for work", SOON;

@@ -53,13 +53,15 @@ pub(super) fn answered(
     }
     let own = duration
         .saturating_sub(split.pool_wait())
-        .saturating_sub(split.sql());
+        .saturating_sub(split.sql())
+        .saturating_sub(split.gateway());
     for (part, time) in [
         ("pool_wait", split.pool_wait()),
         ("sql", split.sql()),
+        ("gateway", split.gateway()),
         ("own", own),
     ] {
-        histogram!("target_request_time_split_seconds", "http_route" => route.clone(), "part" => part)
+        histogram!("target_request_time_seconds", "http_route" => route.clone(), "part" => part)
             .record(time);
     }
 }

@@ -26,15 +26,17 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::window::TimeWindow;
+use crate::section::{OutOfRange, Settings};
 
 /// A change counts from the next call on; what was counted is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `false`: no call is refused; they are counted all the same. Default true.
+    /// `false`: no call is refused; they are counted all the same. Default false.
     pub enabled: bool,
     /// K: so many requests are made for each accept before any is refused. At 2 an overloaded dependency
-    /// still refuses as many calls as it accepts; lower spares it more and reacts to less. Default 2.0.
+    /// still refuses as many calls as it accepts; lower spares it more and reacts to less. At least 1.
+    /// Default 2.0.
     pub multiplier: f64,
     /// What is counted, to a tenth. Shorter forgets a bad time, and a good one, sooner. Default 2m.
     #[serde(with = "crate::duration")]
@@ -44,10 +46,21 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             multiplier: 2.0,
             window: Duration::from_mins(2),
         }
+    }
+}
+
+impl Settings for Config {
+    fn check(&self) -> Result<(), OutOfRange> {
+        OutOfRange::unless(
+            self.multiplier.is_finite() && self.multiplier >= 1.0,
+            "multiplier",
+            "below 1, calls to a dependency that accepts all would be refused",
+        )?;
+        OutOfRange::unless(!self.window.is_zero(), "window", "a window has a length")
     }
 }
 

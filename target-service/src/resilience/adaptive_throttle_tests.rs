@@ -9,8 +9,15 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Always let through, as long as the probability is less than 1, which it always is.
 const LUCKY: f64 = 0.999_999;
 
+fn on() -> Config {
+    Config {
+        enabled: true,
+        ..Config::default()
+    }
+}
+
 fn throttle() -> AdaptiveThrottle {
-    AdaptiveThrottle::new("gateway", Config::default())
+    AdaptiveThrottle::new("gateway", on())
 }
 
 fn probability(throttle: &AdaptiveThrottle) -> f64 {
@@ -95,7 +102,7 @@ async fn a_change_keeps_what_was_counted() {
     throttle.apply(Config {
         multiplier: 1.0,
         window: 10 * SECOND,
-        ..Config::default()
+        ..on()
     });
     assert_probability(&throttle, 60.0 / 101.0);
     throttle.apply(Config {

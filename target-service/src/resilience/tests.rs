@@ -62,15 +62,28 @@ struct Client {
 impl Client {
     fn new(latency: Duration) -> Self {
         let budget = Arc::new(Budget::new("dependency", retry::BudgetConfig::default()));
+        let throttle = adaptive_throttle::Config {
+            enabled: true,
+            ..adaptive_throttle::Config::default()
+        };
+        let bulkhead = bulkhead::Config {
+            enabled: true,
+            ..bulkhead::Config::default()
+        };
+        let rate_limit = rate_limit::Config {
+            enabled: true,
+            ..rate_limit::Config::default()
+        };
         let breaker = circuit_breaker::Config {
+            enabled: true,
             min_calls: 5,
             ..circuit_breaker::Config::default()
         };
         Self {
-            throttle: AdaptiveThrottle::new("dependency", adaptive_throttle::Config::default()),
+            throttle: AdaptiveThrottle::new("dependency", throttle),
             retry: Retry::new("dependency", retry::Config::default(), budget),
-            bulkhead: Bulkhead::new("dependency", bulkhead::Config::default()),
-            rate_limit: RateLimit::new("dependency", rate_limit::Config::default()),
+            bulkhead: Bulkhead::new("dependency", bulkhead),
+            rate_limit: RateLimit::new("dependency", rate_limit),
             breaker: CircuitBreaker::new("dependency", breaker),
             timeouts: Timeouts::new("dependency", timeout::Config::default()),
             latency,

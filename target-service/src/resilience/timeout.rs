@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
+use crate::section::{OutOfRange, Settings};
+
 /// `"0s"` anywhere: no limit but the caller's deadline. A change counts for steps that begin after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +51,13 @@ impl Default for Config {
             total: Duration::ZERO,
             place: Duration::from_secs(1),
         }
+    }
+}
+
+impl Settings for Config {
+    /// Every duration has its meaning.
+    fn check(&self) -> Result<(), OutOfRange> {
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::support::TestApp;
+use crate::support::{Paying, StubGateway, TestApp};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -69,6 +69,9 @@ async fn the_endpoints_are_documented() {
         "put /events/{event}/seats/{seat}/hold",
         "post /orders",
         "get /orders/{id}",
+        "post /payments",
+        "get /payments/{id}",
+        "post /payments/{id}/refund",
         "get /healthz",
         "get /readyz",
         "get /metrics",
@@ -169,6 +172,8 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
     let order = |seat: Value| json!({"member_id": 1, "seat": seat, "points": 2, "amount": 2});
     let seat = json!({"event": 1, "seat": 1});
     let hold = |member: i64| json!({ "member_id": member });
+    let pay =
+        |member: i64, amount: i64| json!({"order_id": 1, "member_id": member, "amount": amount});
     let today = chrono::Utc::now().date_naive();
     let days = format!("?from={today}&to={today}");
     let table = [
@@ -213,6 +218,11 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
         ("post /orders", "", &order(none.clone()), "201"),
         ("post /orders", "", &order(json!({"event": 0})), "422"),
         ("get /orders/{id}", "", &none, "200"),
+        ("post /payments", "", &pay(1, 500), "201"),
+        ("post /payments", "", &pay(1, 501), "422"),
+        ("post /payments", "", &pay(2, 500), "404"),
+        ("get /payments/{id}", "", &none, "200"),
+        ("post /payments/{id}/refund", "", &none, "200"),
         ("get /healthz", "", &none, "200"),
         ("get /readyz", "", &none, "200"),
     ];
@@ -224,11 +234,15 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
 
 #[tokio::test]
 async fn answers_look_as_documented() {
-    let app = TestApp::start().await;
+    let gateway = StubGateway::start().await;
+    let app = Paying::service(&gateway, &[]).await;
     let document = document(&app).await;
     for (operation, query, body, status) in exchanges() {
         let (method, path) = operation.split_once(' ').unwrap();
-        let request = app.request(method_named(method), &format!("{}{query}", with_ids(path)));
+        let request = app
+            .request(method_named(method), &format!("{}{query}", with_ids(path)))
+            // Only payments ask for it.
+            .header("idempotency-key", "k1");
         let answer = app
             .send(match body {
                 Value::Null => request,

@@ -28,17 +28,17 @@ async fn the_metrics_of_requests_pool_and_statements_are_there_by_name_and_label
             1.0,
         ),
         (
-            "target_request_time_split_seconds_count",
+            "target_request_time_seconds_count",
             &[route, "part=\"pool_wait\""],
             4.0,
         ),
         (
-            "target_request_time_split_seconds_count",
+            "target_request_time_seconds_count",
             &[route, "part=\"sql\""],
             4.0,
         ),
         (
-            "target_request_time_split_seconds_count",
+            "target_request_time_seconds_count",
             &[route, "part=\"own\""],
             4.0,
         ),
@@ -64,10 +64,7 @@ async fn the_metrics_of_requests_pool_and_statements_are_there_by_name_and_label
         assert_eq!(app.metric(name, labels).await, value, "{name} {labels:?}");
     }
     let sql = app
-        .metric(
-            "target_request_time_split_seconds_sum",
-            &[route, "part=\"sql\""],
-        )
+        .metric("target_request_time_seconds_sum", &[route, "part=\"sql\""])
         .await;
     let all = app
         .metric("http_server_request_duration_seconds_sum", &[route])

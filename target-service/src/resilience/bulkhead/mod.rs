@@ -19,13 +19,14 @@ use tokio::time::{Instant, timeout_at};
 
 use self::meters::{Meters, Reason};
 use self::places::{Places, Taken, UNLIMITED};
+use crate::section::{OutOfRange, Settings};
 
 /// A change lets waiting calls in at once where there are more places; where there are fewer, the calls
 /// under way end in peace and their places are not given again. Who waits already waits as long as it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `false`: as many calls as there are, nobody waits. Default true.
+    /// `false`: as many calls as there are, nobody waits. Default false.
     pub enabled: bool,
     /// Calls under way at once. By Little's law calls per second x seconds per call are needed; the share
     /// of the service that one dependency may take is the upper end. 0: none. Default 20.
@@ -40,7 +41,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             max_concurrent: 20,
             max_waiting: 20,
             max_wait: Duration::from_millis(500),
@@ -63,6 +64,13 @@ impl Config {
         } else {
             self.max_waiting
         }
+    }
+}
+
+impl Settings for Config {
+    /// Every number has its meaning.
+    fn check(&self) -> Result<(), OutOfRange> {
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ fn config(max_concurrent: u32, max_waiting: u32) -> Config {
     Config {
         max_concurrent,
         max_waiting,
+        enabled: true,
         ..Config::default()
     }
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::section::{OutOfRange, Settings};
+
 /// Defaults as in resilience4j, but opening after fewer calls and for a shorter time. A change counts from
 /// the next outcome on; what was counted so far is kept unless the kind of window changes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `false`: every call is let through and nothing is counted. Default true.
+    /// `false`: every call is let through and nothing is counted. Default false.
     pub enabled: bool,
     /// What the shares are taken of. Default `time`.
     pub window: WindowKind,
@@ -50,7 +52,7 @@ pub enum WindowKind {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             window: WindowKind::Time,
             window_calls: 100,
             window_time: Duration::from_secs(10),
@@ -61,6 +63,33 @@ impl Default for Config {
             open_for: Duration::from_secs(5),
             half_open_calls: 10,
         }
+    }
+}
+
+impl Settings for Config {
+    fn check(&self) -> Result<(), OutOfRange> {
+        for (key, share) in [
+            ("error_share", self.error_share),
+            ("slow_share", self.slow_share),
+        ] {
+            OutOfRange::unless(
+                share.is_finite() && share >= 0.0,
+                key,
+                "a share is 0 or more: 0.5 is one half, more than 1 is never reached",
+            )?;
+        }
+        for (key, calls) in [
+            ("window_calls", self.window_calls),
+            ("min_calls", self.min_calls),
+            ("half_open_calls", self.half_open_calls),
+        ] {
+            OutOfRange::unless(calls >= 1, key, "at least one call is needed")?;
+        }
+        OutOfRange::unless(
+            !self.window_time.is_zero(),
+            "window_time",
+            "a window has a length",
+        )
     }
 }
 

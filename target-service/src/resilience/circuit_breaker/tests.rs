@@ -21,6 +21,7 @@ fn config() -> Config {
         min_calls: 4,
         slow_after: SECOND,
         half_open_calls: 3,
+        enabled: true,
         ..Config::default()
     }
 }

@@ -23,12 +23,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use self::meters::{Meters, Reason};
 use super::bucket::{Bucket, TOKEN};
+use crate::section::{OutOfRange, Settings};
 
 /// A change reaches those who wait: at a higher rate they pass earlier. What they may wait stays.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `false`: every call passes. Default true.
+    /// `false`: every call passes. Default false.
     pub enabled: bool,
     /// Calls per second in the long run. 0: none beyond the burst. Default 100.
     pub per_second: f64,
@@ -44,7 +45,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             per_second: 100.0,
             burst: 10,
             max_wait: Duration::from_millis(500),
@@ -55,6 +56,17 @@ impl Default for Config {
 impl Config {
     fn burst(&self) -> f64 {
         f64::from(self.burst.max(1))
+    }
+}
+
+impl Settings for Config {
+    fn check(&self) -> Result<(), OutOfRange> {
+        OutOfRange::unless(
+            self.per_second.is_finite() && self.per_second >= 0.0,
+            "per_second",
+            "a rate is 0 or more",
+        )?;
+        OutOfRange::unless(self.burst >= 1, "burst", "at least one call passes at once")
     }
 }
 

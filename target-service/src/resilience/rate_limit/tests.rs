@@ -17,7 +17,7 @@ fn config(per_second: f64, burst: u32, max_wait: Duration) -> Config {
         per_second,
         burst,
         max_wait,
-        ..Config::default()
+        enabled: true,
     }
 }
 

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::resilience::bucket::{Bucket, TOKEN, millionths};
 use crate::resilience::window::TimeWindow;
+use crate::section::{OutOfRange, Settings};
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +49,22 @@ impl Default for Config {
             min_per_second: 10.0,
             ttl: Duration::from_secs(10),
         }
+    }
+}
+
+impl Settings for Config {
+    fn check(&self) -> Result<(), OutOfRange> {
+        OutOfRange::unless(
+            (0.0..=1.0).contains(&self.ratio),
+            "ratio",
+            "a success pays for 0 to 1 retries",
+        )?;
+        OutOfRange::unless(
+            self.min_per_second.is_finite() && self.min_per_second >= 0.0,
+            "min_per_second",
+            "a rate is 0 or more",
+        )?;
+        OutOfRange::unless(!self.ttl.is_zero(), "ttl", "a deposit lasts for a while")
     }
 }
 

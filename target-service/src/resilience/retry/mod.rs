@@ -26,13 +26,14 @@ pub use failure::{Classify, Conditions, Failure, Repeat};
 use self::budget::Token;
 use self::meters::Meters;
 use super::backoff;
+use crate::section::{OutOfRange, Settings};
 
 /// A change counts for every decision that is made after it, also for calls that are under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Attempts after the first. 0: none. Without a budget each one multiplies the load of a dependency that
-    /// fails: up to 1 + this. Default 2.
+    /// fails: up to 1 + this. At most 10. Default 2.
     pub max_retries: u32,
     pub backoff: backoff::Config,
     pub on: Conditions,
@@ -45,6 +46,19 @@ impl Default for Config {
             backoff: backoff::Config::default(),
             on: Conditions::default(),
         }
+    }
+}
+
+/// More attempts than these are an outage that nobody is told about.
+const MAX_RETRIES: u32 = 10;
+
+impl Settings for Config {
+    fn check(&self) -> Result<(), OutOfRange> {
+        OutOfRange::unless(
+            self.max_retries <= MAX_RETRIES,
+            "max_retries",
+            "there are at most 10 retries",
+        )
     }
 }
 

@@ -173,6 +173,11 @@ impl TestApp {
         assert!(killed.success());
     }
 
+    /// Sends SIGKILL, and waits for the end.
+    pub async fn kill(&mut self) {
+        self.process.kill().await.unwrap();
+    }
+
     /// Waits for the end of the process; its exit code.
     pub async fn exit_code(&mut self) -> Option<i32> {
         self.process.wait().await.unwrap().code()

@@ -3,6 +3,8 @@
 mod answer;
 mod app;
 mod database;
+mod gateway;
+mod payments;
 mod proxy;
 mod raw;
 mod scripted_payer;
@@ -12,6 +14,8 @@ mod until;
 pub use answer::Answer;
 pub use app::{PATIENT, TestApp, command};
 pub use database::TestDatabase;
+pub use gateway::{Act, StubGateway};
+pub use payments::{Paying, id_in};
 pub use proxy::Proxy;
 pub use raw::RawConnection;
 pub use scripted_payer::Says;
