@@ -119,10 +119,15 @@ impl Shop {
         self.sweep().await;
     }
 
-    /// Everything that is left to see to is to be looked at now.
+    /// Everything that is left to see to is to be looked at now, but for what somebody is at. Waits for
+    /// nobody: it locks many orders, and would wait in a circle with others that do.
     pub async fn let_the_time_come(&self) {
-        self.execute("UPDATE orders SET look_at = now() WHERE look_at IS NOT NULL")
-            .await;
+        self.execute(
+            "WITH open AS MATERIALIZED ( \
+                 SELECT id AS open_id FROM orders WHERE look_at IS NOT NULL FOR UPDATE SKIP LOCKED \
+             ) UPDATE orders SET look_at = now() FROM open WHERE id = open_id",
+        )
+        .await;
     }
 
     /// One round of the settlement over what it is time for; how many orders that were.
