@@ -20,6 +20,7 @@ mod fault_proxy;
 mod fault_schedule;
 mod gateway;
 mod gateway_faults;
+mod gateway_lab;
 mod gateway_support;
 mod layering;
 mod lost_ports;
