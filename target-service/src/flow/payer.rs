@@ -93,7 +93,9 @@ impl Payer for Payments {
                 amount,
                 key,
             };
-            let paid = Payments::pay(self, ctx, asked).await.map_err(unclear)?;
+            let paid = Payments::pay(self, ctx, asked)
+                .await
+                .map_err(|error| unclear(&error))?;
             if paid.failure == Some(payment::Failure::Unavailable) {
                 return Err(PayerError::NotTaken(
                     "the gateway was not called".to_owned(),
@@ -111,7 +113,7 @@ impl Payer for Payments {
         Box::pin(async move {
             let payments = Payments::of_order(self, ctx, order).await;
             Ok(payments
-                .map_err(unclear)?
+                .map_err(|error| unclear(&error))?
                 .iter()
                 .map(seen_by_flows)
                 .collect())
@@ -126,14 +128,14 @@ impl Payer for Payments {
         Box::pin(async move {
             Payments::refund(self, ctx, payment)
                 .await
-                .map_err(unclear)?;
+                .map_err(|error| unclear(&error))?;
             Ok(())
         })
     }
 }
 
 /// Also where the database did not take the payment on: whether it was written is not known then.
-fn unclear(error: PaymentError) -> PayerError {
+fn unclear(error: &PaymentError) -> PayerError {
     PayerError::Unclear(error.to_string())
 }
 
