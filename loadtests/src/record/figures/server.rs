@@ -125,6 +125,18 @@ pub const SERVER: &[Figure] = &[
         &[("outcome", "rejected")],
         "Calls that a circuit breaker of the service did not let through.",
     ),
+    gauge(
+        "breaker_open_max",
+        "target_circuit_breaker_state",
+        &[("state", "open")],
+        "Most circuit breakers of the service that were open at once.",
+    ),
+    gauge(
+        "breaker_half_open_max",
+        "target_circuit_breaker_state",
+        &[("state", "half_open")],
+        "Most circuit breakers of the service that were half-open at once.",
+    ),
     database(
         "pg_commits",
         DatabaseReading::Commits,
