@@ -39,6 +39,8 @@ struct Arrival {
     last_byte: Option<Nanos>,
     attempts: u32,
     steps: Vec<StepSample>,
+    /// Steps under way: which, and since when.
+    open_steps: Vec<(u16, Nanos)>,
     /// The first step that failed decides what became of the arrival.
     failure: Option<Outcome>,
     /// Whether the generator lacked something of its own.
@@ -73,6 +75,7 @@ pub async fn with_user<T>(run: Arc<RunContext>, user: u32, work: impl Future<Out
         last_byte: None,
         attempts: 0,
         steps: Vec::new(),
+        open_steps: Vec::new(),
         failure: None,
         exhausted: false,
         draws: None,
@@ -98,6 +101,7 @@ pub fn begin(assignment: Assignment) {
         (arrival.sent, arrival.first_byte, arrival.last_byte) = (None, None, None);
         arrival.attempts = 0;
         arrival.steps.clear();
+        arrival.open_steps.clear();
         arrival.failure = None;
         arrival.exhausted = false;
         arrival.draws = None;
@@ -118,6 +122,9 @@ pub enum Ending {
 pub fn conclude(ending: Ending, record: impl FnOnce(ArrivalSample, &[StepSample])) {
     with(|arrival| {
         let sample = arrival.sample(ending);
+        if let Ending::Cut(outcome) = ending {
+            arrival.cut_steps(outcome, sample.ended);
+        }
         record(sample, &arrival.steps);
     });
 }
@@ -166,6 +173,20 @@ impl Arrival {
             _ => {}
         }
         sample
+    }
+
+    /// What was under way when the arrival was cut has failed with it: left out, a step that hangs would
+    /// have better figures than one that answers.
+    fn cut_steps(&mut self, outcome: Outcome, ended: Nanos) {
+        let phase = self.assignment.phase;
+        let cut = self.open_steps.drain(..).map(|(step, begun)| StepSample {
+            phase,
+            step,
+            outcome,
+            begun,
+            ended,
+        });
+        self.steps.extend(cut);
     }
 
     fn outcome(&self, ending: Ending) -> Outcome {
@@ -237,14 +258,17 @@ pub(super) fn deadline() -> Nanos {
     })
 }
 
-/// Since when a step that begins at `now` counts: the intended time for the arrival's first.
-pub(super) fn step_begins(now: Nanos) -> Nanos {
+/// Begins a step; since when it counts: the intended time for the arrival's first.
+pub(super) fn begin_step(step: u16, now: Nanos) -> Nanos {
     with(|arrival| {
-        if arrival.steps.is_empty() {
+        let is_first = arrival.steps.is_empty() && arrival.open_steps.is_empty();
+        let begun = if is_first {
             arrival.assignment.intended
         } else {
             now
-        }
+        };
+        arrival.open_steps.push((step, begun));
+        begun
     })
 }
 
@@ -264,6 +288,10 @@ pub(super) fn answered() -> Nanos {
 /// Keeps a step's sample; its failure is the arrival's.
 pub(super) fn record_step(step: u16, outcome: Outcome, begun: Nanos, ended: Nanos) {
     with(|arrival| {
+        let mut open = arrival.open_steps.iter();
+        if let Some(at) = open.position(|of| *of == (step, begun)) {
+            arrival.open_steps.swap_remove(at);
+        }
         arrival.steps.push(StepSample {
             phase: arrival.assignment.phase,
             step,

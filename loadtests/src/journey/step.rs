@@ -37,7 +37,8 @@ pub(super) async fn step_checked<T>(
     read: impl FnOnce(&Answer) -> Option<T>,
 ) -> Result<(Answer, T), Box<TransactionError>> {
     let run = arrival::run();
-    let begun = arrival::step_begins(run.clock.now());
+    let number = run.steps.number(&request.shown_name());
+    let begun = arrival::begin_step(number, run.clock.now());
     let tried = attempts(&run, &request).await.map(Answer);
     let tried = tried.and_then(|answer| {
         read(&answer)
@@ -47,18 +48,20 @@ pub(super) async fn step_checked<T>(
     let outcome = tried
         .as_ref()
         .map_or_else(|outcome| *outcome, |_| Outcome::Ok);
-    let name = request.shown_name();
     let ended = if outcome.is_failure() {
         run.clock.now()
     } else {
         arrival::answered()
     };
-    arrival::record_step(run.steps.number(&name), outcome, begun, ended);
+    arrival::record_step(number, outcome, begun, ended);
     if run.live {
         let status = tried.as_ref().ok().map(|(answer, _)| answer.status());
         show_live(user, &request, &run, begun, (status, outcome)).await;
     }
-    tried.map_err(|outcome| Box::new(failed(format!("{name}: {}", outcome.label()))))
+    tried.map_err(|outcome| {
+        let name = request.shown_name();
+        Box::new(failed(format!("{name}: {}", outcome.label())))
+    })
 }
 
 async fn attempts(run: &RunContext, request: &Request) -> Result<Incoming, Outcome> {

@@ -379,6 +379,16 @@ mod tests {
     }
 
     #[test]
+    fn of_the_calls_through_a_breaker_only_the_rejected_ones_count() {
+        let calls = |outcome, n| {
+            format!("target_circuit_breaker_calls_total{{outcome=\"{outcome}\"}} {n}\n")
+        };
+        let page = |rejected, failed| calls("rejected", rejected) + &calls("failure", failed);
+        let figures = one_phase(vec![reading(0, &page(2, 3)), reading(1_000, &page(9, 40))]);
+        assert_eq!(figures["breaker_rejections"], Some(7.0));
+    }
+
+    #[test]
     fn a_histogram_without_growth_has_no_mean() {
         let page = "db_client_connection_wait_time_seconds_count 3\ndb_client_connection_wait_time_seconds_sum 1";
         assert_eq!(

@@ -264,6 +264,21 @@ fn charts_are_files_that_the_markdown_shows() {
 }
 
 #[test]
+fn a_breaker_that_opened_is_drawn_and_one_that_never_did_is_not() {
+    let report = rendered(|document| {
+        for row in &mut document.series {
+            let opened = row.arm == "naive" && row.second.second == 3;
+            let open = if opened { 1.0 } else { 0.0 };
+            let figure = "breaker_open_max".to_owned();
+            row.second.server.insert(figure, Some(open));
+        }
+    });
+    let drawn = |name: &str| report.charts.iter().any(|chart| chart.name == name);
+    assert!(drawn("arm-naive-breaker.svg"));
+    assert!(!drawn("arm-budget-breaker.svg"));
+}
+
+#[test]
 fn junit_counts_what_is_undecided_as_an_error() {
     let xml = rendered(|_| ()).junit;
     place(&xml, r#"tests="8" skipped="0" failures="2" errors="1""#);

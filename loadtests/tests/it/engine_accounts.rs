@@ -30,6 +30,9 @@ fn all_fail(trial: &Trial, label: &str) {
         only.response_ms
     );
     assert_eq!((only.ok_ms.p50, only.goodput), (None, 0.0));
+    let step = &only.steps["GET /"];
+    assert_eq!((step.count, step.failed), (100, 100), "{step:?}");
+    assert!(step.response_ms.p50.unwrap() >= 999.0, "{step:?}");
     let longest = trial.duration() + trial.load.deadline + Duration::from_secs(10);
     assert!(
         began.elapsed() < longest,

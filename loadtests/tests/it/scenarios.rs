@@ -85,6 +85,79 @@ fn query_timeout() {
     }
 }
 
+/// In the first arm the call is inside, in the second outside.
+const PLACEMENTS: [bool; 2] = [true, false];
+
+#[test]
+fn call_in_transaction() {
+    let record = quick("call-in-transaction");
+    for (arm, inside) in PLACEMENTS.into_iter().enumerate() {
+        let effective = &record["arms"][arm]["effective"];
+        let payment = &effective["service"]["payment"];
+        assert_eq!(payment["call_in_transaction"], inside, "{payment}");
+        assert_eq!(
+            effective["edges"]["database"]["latency_ms"], 5.0,
+            "{effective}"
+        );
+    }
+    let mut phases = command::phases(&record).into_iter();
+    assert!(phases.any(|phase| phase["steps"]["POST /payments"]["count"].as_u64() > Some(0)));
+}
+
+#[test]
+fn call_in_transaction_textbook() {
+    let record = quick("call-in-transaction-textbook");
+    for (arm, inside) in PLACEMENTS.into_iter().enumerate() {
+        let service = &record["arms"][arm]["effective"]["service"];
+        assert_eq!(service["db"]["pool"]["max_size"], 5, "{service}");
+        assert_eq!(service["payment"]["call_in_transaction"], inside);
+    }
+}
+
+#[test]
+fn circuit_breaker() {
+    let record = quick("circuit-breaker");
+    let enabled =
+        |arm: usize| &record["arms"][arm]["effective"]["service"]["payment"]["breaker"]["enabled"];
+    assert_eq!((enabled(0), enabled(1)), (&false.into(), &true.into()));
+    assert_the_gateway_was_disturbed(&record);
+    for arm in record["arms"].as_array().unwrap() {
+        let phases = arm["rounds"][0]["phases"].as_array().unwrap();
+        let reached = phases
+            .iter()
+            .any(|phase| phase["server"]["gateway_calls"].as_f64() > Some(0.0));
+        assert!(reached, "payments reach the gateway: {phases:?}");
+        let paid = phases.iter().any(|phase| {
+            let payments = &phase["steps"]["POST /payments"];
+            payments["count"].as_u64() > payments["failed"].as_u64()
+        });
+        assert!(paid, "payments succeed while it is well: {phases:?}");
+    }
+}
+
+#[test]
+fn bulkhead() {
+    let record = quick("bulkhead");
+    let enabled =
+        |arm: usize| &record["arms"][arm]["effective"]["service"]["payment"]["bulkhead"]["enabled"];
+    assert_eq!((enabled(0), enabled(1)), (&false.into(), &true.into()));
+    assert_the_gateway_was_disturbed(&record);
+}
+
+fn assert_the_gateway_was_disturbed(record: &Value) {
+    for arm in record["arms"].as_array().unwrap() {
+        let round = &arm["rounds"][0];
+        for kind in ["fault_start", "fault_end"] {
+            let mut events = round["events"].as_array().unwrap().iter();
+            let of_gateway = |event: &Value| {
+                event["kind"] == kind && event["detail"].as_str().unwrap().contains("gateway")
+            };
+            assert!(events.any(of_gateway), "{kind} in {}", round["events"]);
+        }
+        assert_eq!(round["findings"], Value::Array(Vec::new()));
+    }
+}
+
 /// Runs a scenario quickly and checks what holds for each of them.
 fn quick(name: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();

@@ -114,6 +114,29 @@ pub const SERVER: &[Figure] = &[
         &[("part", "own")],
         "Of the mean time of a request in the service: everything else, its own work.",
     ),
+    counter(
+        "gateway_calls",
+        "http_client_request_duration_seconds_count",
+        "Requests that the service sent to the payment gateway and that ended, whatever their outcome; repeated ones and those of reconciliation included.",
+    ),
+    labelled_counter(
+        "breaker_rejections",
+        "target_circuit_breaker_calls_total",
+        &[("outcome", "rejected")],
+        "Calls that a circuit breaker of the service did not let through.",
+    ),
+    gauge(
+        "breaker_open_max",
+        "target_circuit_breaker_state",
+        &[("state", "open")],
+        "Most circuit breakers of the service that were open at once.",
+    ),
+    gauge(
+        "breaker_half_open_max",
+        "target_circuit_breaker_state",
+        &[("state", "half_open")],
+        "Most circuit breakers of the service that were half-open at once.",
+    ),
     database(
         "pg_commits",
         DatabaseReading::Commits,
@@ -193,10 +216,16 @@ const fn histogram(
 }
 
 const fn counter(name: &'static str, metric: &'static str, doc: &'static str) -> Figure {
-    let source = Source::Counter(Selector {
-        metric,
-        labels: &[],
-    });
+    labelled_counter(name, metric, &[], doc)
+}
+
+const fn labelled_counter(
+    name: &'static str,
+    metric: &'static str,
+    labels: &'static [(&'static str, &'static str)],
+    doc: &'static str,
+) -> Figure {
+    let source = Source::Counter(Selector { metric, labels });
     Figure {
         name,
         unit: Unit::Count,

@@ -21,6 +21,11 @@ const POOL: [(&str, &str); 3] = [
     ("pool_in_use_max", "in use"),
     ("pool_pending_max", "requests waiting"),
 ];
+/// States of the service's circuit breakers, and how the legend calls them.
+const BREAKER: [(&str, &str); 2] = [
+    ("breaker_open_max", "open"),
+    ("breaker_half_open_max", "half-open, trying"),
+];
 
 pub fn goodput_of_arms(document: &RecordDocument) -> Chart {
     let mut series = arms_as_lines(document, GOODPUT);
@@ -96,12 +101,51 @@ pub fn of_arm(document: &RecordDocument, arm: &ArmDocument) -> Vec<Chart> {
             latencies,
         ),
     ];
+    charts.extend(breaker_chart(document, &timeline, arm));
     charts.extend(pool_chart(document, &timeline, arm));
     charts
 }
 
 fn pool_chart(document: &RecordDocument, timeline: &Timeline, arm: &ArmDocument) -> Option<Chart> {
-    let lines = POOL
+    let lines = readings(document, arm, &POOL);
+    if lines.is_empty() {
+        return None;
+    }
+    let mut chart = rate_chart(
+        timeline,
+        &format!("arm-{}-pool", slug(&arm.name)),
+        &format!("{}: database connections", arm.name),
+        "Connections of the service's pool and requests that wait for one.",
+        lines,
+    );
+    "connections, requests".clone_into(&mut chart.y.label);
+    Some(chart)
+}
+
+/// `None` where no breaker ever left its closed state.
+fn breaker_chart(
+    document: &RecordDocument,
+    timeline: &Timeline,
+    arm: &ArmDocument,
+) -> Option<Chart> {
+    let lines = readings(document, arm, &BREAKER);
+    if values(&lines).all(|breakers| breakers == 0.0) {
+        return None;
+    }
+    let mut chart = rate_chart(
+        timeline,
+        &format!("arm-{}-breaker", slug(&arm.name)),
+        &format!("{}: circuit breaker", arm.name),
+        "Circuit breakers of the service that were open or half-open in each second; closed where both are 0.",
+        lines,
+    );
+    "breakers".clone_into(&mut chart.y.label);
+    Some(chart)
+}
+
+/// One line for each of these figures that was measured.
+fn readings(document: &RecordDocument, arm: &ArmDocument, figures: &[(&str, &str)]) -> Vec<Series> {
+    let lines = figures
         .iter()
         .enumerate()
         .filter_map(|(number, (figure, label))| {
@@ -115,19 +159,7 @@ fn pool_chart(document: &RecordDocument, timeline: &Timeline, arm: &ArmDocument)
                 points,
             })
         });
-    let lines: Vec<Series> = lines.collect();
-    if lines.is_empty() {
-        return None;
-    }
-    let mut chart = rate_chart(
-        timeline,
-        &format!("arm-{}-pool", slug(&arm.name)),
-        &format!("{}: database connections", arm.name),
-        "Connections of the service's pool and requests that wait for one.",
-        lines,
-    );
-    "connections, requests".clone_into(&mut chart.y.label);
-    Some(chart)
+    lines.collect()
 }
 
 /// What failed arrivals are counted as, at least.
