@@ -261,8 +261,8 @@ pub(super) fn answered() -> Nanos {
     with(|arrival| arrival.last_byte.unwrap_or_else(|| arrival.run.clock.now()))
 }
 
-/// Keeps a step's sample; its failure is the arrival's.
-pub(super) fn record_step(step: u16, outcome: Outcome, begun: Nanos, ended: Nanos) {
+/// Keeps a step's sample; its failure is the arrival's when it is final.
+pub(super) fn record_step(step: u16, outcome: Outcome, begun: Nanos, ended: Nanos, is_final: bool) {
     with(|arrival| {
         arrival.steps.push(StepSample {
             phase: arrival.assignment.phase,
@@ -271,7 +271,7 @@ pub(super) fn record_step(step: u16, outcome: Outcome, begun: Nanos, ended: Nano
             begun,
             ended,
         });
-        if outcome.is_failure() {
+        if is_final && outcome.is_failure() {
             arrival.failure.get_or_insert(outcome);
         }
     });

@@ -179,7 +179,8 @@ impl Requests {
         let begun = self.user_made + request.elapsed * 1_000_000;
         let ended = begun + request.response_time_micros() * 1_000;
         let step = arrival::run().steps.number(&name);
-        arrival::record_step(step, outcome(&request), arrival::step_begins(begun), ended);
+        let begun = arrival::step_begins(begun);
+        arrival::record_step(step, outcome(&request), begun, ended, true);
     }
 }
 
