@@ -140,6 +140,7 @@ fn trial(rate: f64, options: &Options, base_url: &str) -> Trial {
                 },
                 budget: None,
             },
+            keys: squall::scenario::Keys::PerArrival,
             journeys: vec![WeightedJourney {
                 name: "get".into(),
                 weight: 1.0,
@@ -156,6 +157,7 @@ fn trial(rate: f64, options: &Options, base_url: &str) -> Trial {
         ],
         faults: Vec::new(),
         slo: None,
+        expects: std::collections::BTreeSet::new(),
     }
 }
 

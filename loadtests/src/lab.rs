@@ -1,5 +1,7 @@
 //! Runs one trial: the only place where environment, faults, engine and measurement meet.
 
+mod payments;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -22,6 +24,8 @@ use crate::measure::{SampleFile, SampleFileError, cpu, server};
 use crate::record::figures::{self, Part};
 use crate::record::{Event, Finding, TrialRecord};
 use crate::scenario::{EnvironmentSpec, Lifetime, Process, Trial};
+
+use self::payments::{Check, Checked};
 
 #[derive(Debug, Error)]
 pub enum LabError {
@@ -104,13 +108,16 @@ impl<'a> Lab<'a> {
     ) -> Result<TrialRecord, LabError> {
         let environment = self.environment(trial)?;
         let effective = self.control.block_on(environment.effective())?;
+        let check = environment.lab().map(Check::prepare);
+        let check = check.and_then(|check| self.control.block_on(check));
         let started_at = Timestamp::now();
-        let observed = self.observe(trial, &environment, progress)?;
+        let mut observed = self.observe(trial, &environment, progress)?;
+        let checked = self.checked(trial, check, &mut observed.load);
         let exits = environment.take_unexpected_exits();
         if trial_owns(trial) {
             self.control.block_on(stop(environment));
         }
-        let record = self.record(trial, started_at, effective, observed);
+        let record = self.record(trial, started_at, effective, observed, checked);
         Ok(with_exits(record, exits))
     }
 
@@ -185,6 +192,20 @@ impl<'a> Lab<'a> {
         })
     }
 
+    /// Compares the trial's payments, unless its user has no time for that.
+    fn checked(
+        &self,
+        trial: &Trial,
+        check: Option<Check<'_>>,
+        load: &mut LoadMeasurements,
+    ) -> Checked {
+        let (Some(check), Some(told), false) = (check, load.told.take(), load.interrupted) else {
+            return Checked::default();
+        };
+        let compared = self.stop.run_until_cancelled(check.compare(trial, told));
+        self.control.block_on(compared).unwrap_or_default()
+    }
+
     async fn disturb_and_read(
         &self,
         trial: &Trial,
@@ -219,6 +240,7 @@ impl<'a> Lab<'a> {
         started_at: Timestamp,
         effective: serde_json::Value,
         observed: Observed,
+        checked: Checked,
     ) -> TrialRecord {
         let Observed {
             load,
@@ -252,7 +274,12 @@ impl<'a> Lab<'a> {
             histograms: load.histograms,
             seconds,
             events: events(trial, faults.events),
-            findings: faults.findings,
+            findings: faults
+                .findings
+                .into_iter()
+                .chain(checked.findings)
+                .collect(),
+            violations: checked.violations,
             validity,
         }
     }
@@ -335,6 +362,7 @@ fn with_exits(mut record: TrialRecord, exits: Vec<environment::UnexpectedExit>) 
         .extend(exits.into_iter().map(|exit| Finding {
             code: "process_died".to_owned(),
             detail: format!("{} ended by itself: {}", exit.process, exit.status),
+            fails: false,
         }));
     record
 }

@@ -75,8 +75,13 @@ fn vocabulary(plan: &Plan) -> Vocabulary {
             values: sweep.values.clone(),
         }),
         search: plan.search.as_ref().map(search_facts),
+        payments: plan.arms.iter().any(|arm| has_gateway(&arm.environment)),
         steps: plan.arms.first().and_then(|arm| step_names(&arm.load)),
     }
+}
+
+fn has_gateway(environment: &EnvironmentSpec) -> bool {
+    matches!(environment, EnvironmentSpec::Lab(lab) if lab.gateway.is_some())
 }
 
 fn search_facts(search: &Search) -> SearchFacts {

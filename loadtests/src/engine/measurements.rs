@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::judge::GeneratorAccount;
 use crate::measure::Lateness;
-use crate::record::{PhaseHistograms, PhaseRecord, SecondRecord};
+use crate::record::{PhaseHistograms, PhaseRecord, SecondRecord, Told};
 
 /// The client's side of a trial.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct LoadMeasurements {
     pub histograms: Vec<PhaseHistograms>,
     pub seconds: Vec<SecondRecord>,
     pub generator: GeneratorFacts,
+    /// What clients were told of their payments, where there is a gateway.
+    pub told: Option<Vec<Told>>,
 }
 
 /// What the generator knows of itself.

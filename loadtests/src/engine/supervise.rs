@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::journey::http::Target;
-use crate::journey::{Prepared, RunContext};
+use crate::journey::{Prepared, RunContext, ToldLog};
 use crate::measure::{Collector, FoldPlan, LoadFold, Outcome, SampleBuffers, SampleLabels};
 use crate::scenario::{LoadModel, LoadSpec, Trial};
 
@@ -43,8 +43,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     let prepared = journeys.prepare(trial)?;
     let target = Target::resolve(base_url)?;
     let context = RunContext::new(
-        &trial.load,
-        trial.seed,
+        trial,
         target,
         headers(&trial.load)?,
         prepared.population(),
@@ -117,6 +116,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
         histograms,
         seconds,
         generator,
+        told: run.context.told.as_ref().map(ToldLog::take),
     })
 }
 

@@ -106,6 +106,27 @@ impl Gateway {
         Ok(page.items)
     }
 
+    /// How many requests it works on or lets wait, for callers that have gone, too.
+    pub async fn under_way(&self) -> Result<u64, EnvironmentError> {
+        const WHAT: &str = "the gateway's meters";
+        let unreadable = |error: reqwest::Error| EnvironmentError::ReadBack {
+            what: WHAT,
+            reason: error.to_string(),
+        };
+        let url = format!("{}/metrics", self.admin_url());
+        let answer = self.client.get(url).send().await.map_err(unreadable)?;
+        let text = answer.text().await.map_err(unreadable)?;
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|rest| rest.trim().parse::<f64>().ok());
+            number.ok_or_else(|| EnvironmentError::ReadBack {
+                what: WHAT,
+                reason: format!("there is no {name}"),
+            })
+        };
+        Ok((value("gateway_in_work ")? + value("gateway_waiting ")?) as u64)
+    }
+
     /// The fault holds when this returns, for work that waits, too. Several hold together; of two of
     /// one kind the later one.
     pub fn add(&self, fault: GatewayFault) -> Result<GatewayFaultId, EnvironmentError> {

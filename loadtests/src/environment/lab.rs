@@ -100,6 +100,11 @@ impl Lab {
         self.gateway.as_ref()
     }
 
+    /// How long open payments may take to become final.
+    pub fn heal(&self) -> Duration {
+        self.spec.heal
+    }
+
     pub fn proxy(&self) -> Option<&FaultProxy> {
         self.proxy.as_ref()
     }

@@ -285,8 +285,8 @@ pub(super) fn answered() -> Nanos {
     with(|arrival| arrival.last_byte.unwrap_or_else(|| arrival.run.clock.now()))
 }
 
-/// Keeps a step's sample; its failure is the arrival's.
-pub(super) fn record_step(step: u16, outcome: Outcome, begun: Nanos, ended: Nanos) {
+/// Keeps a step's sample; its failure is the arrival's when it is final.
+pub(super) fn record_step(step: u16, outcome: Outcome, begun: Nanos, ended: Nanos, is_final: bool) {
     with(|arrival| {
         let mut open = arrival.open_steps.iter();
         if let Some(at) = open.position(|of| *of == (step, begun)) {
@@ -299,7 +299,7 @@ pub(super) fn record_step(step: u16, outcome: Outcome, begun: Nanos, ended: Nano
             begun,
             ended,
         });
-        if outcome.is_failure() {
+        if is_final && outcome.is_failure() {
             arrival.failure.get_or_insert(outcome);
         }
     });

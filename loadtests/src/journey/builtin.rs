@@ -9,12 +9,13 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::arrival;
+use super::paying::{charge_points, checkout, pay_and_poll};
 use super::population::Population;
 use super::request::Request;
 use super::step::step;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 7] = [
+pub(super) const BUILT_IN: [(&str, &str); 10] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -28,6 +29,15 @@ pub(super) const BUILT_IN: [(&str, &str); 7] = [
         "mix",
         "one of these: post 50 %, browse 20, member 15, calendar 8, write 5, rename 2",
     ),
+    (
+        "pay_and_poll",
+        "an order paid; where the payment is being confirmed, asked for until it is final",
+    ),
+    (
+        "checkout",
+        "a seat of one's own ordered and paid; asked for until the order is final",
+    ),
+    ("charge_points", "points added to a member's"),
 ];
 
 /// The transaction of that name.
@@ -45,8 +55,16 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "calendar" => transaction!(calendar),
         "rename" => transaction!(rename),
         "mix" => transaction!(mix),
+        "pay_and_poll" => transaction!(pay_and_poll),
+        "checkout" => transaction!(checkout),
+        "charge_points" => transaction!(charge_points),
         _ => return None,
     })
+}
+
+/// Whether a journey is nothing without a payment gateway.
+pub(super) fn pays(name: &str) -> bool {
+    matches!(name, "pay_and_poll" | "checkout")
 }
 
 async fn browse(user: &mut GooseUser) -> TransactionResult {
@@ -169,7 +187,7 @@ fn nickname(rng: &mut ChaCha8Rng) -> String {
     format!("n{:x}", rng.next_u64() >> 28)
 }
 
-fn draw<T>(
+pub(super) fn draw<T>(
     from: impl FnOnce(&Population, &mut ChaCha8Rng) -> T,
 ) -> Result<T, Box<TransactionError>> {
     let run = arrival::run();
@@ -180,7 +198,10 @@ fn draw<T>(
     Ok(arrival::draw(|rng| from(population, rng)))
 }
 
-fn json(request: Request, body: &impl Serialize) -> Result<Request, Box<TransactionError>> {
+pub(super) fn json(
+    request: Request,
+    body: &impl Serialize,
+) -> Result<Request, Box<TransactionError>> {
     request
         .json(body)
         .map_err(|error| Box::new(TransactionError::Custom(error.to_string())))
@@ -195,7 +216,7 @@ mod tests {
     #[test]
     fn every_listed_journey_exists() {
         assert!(BUILT_IN.iter().all(|(name, _)| built_in(name).is_some()));
-        assert!(built_in("checkout").is_none());
+        assert!(built_in("juggle").is_none());
     }
 
     #[test]

@@ -11,6 +11,10 @@ pub enum JourneyError {
          for another service write [[journeys]] with its paths"
     )]
     NeedsDataset(String),
+    #[error(
+        "the journey {0:?} pays, and this scenario has no gateway: add [gateway], which may be empty"
+    )]
+    NeedsGateway(String),
     #[error("journey {journey:?}, step {step:?}: {part} {problem}")]
     Template {
         journey: String,

@@ -8,7 +8,7 @@ use goose::goose::{Scenario, Transaction, TransactionFunction};
 
 use crate::scenario::{EnvironmentSpec, Trial};
 
-use super::builtin::{BUILT_IN, built_in};
+use super::builtin::{BUILT_IN, built_in, pays};
 use super::definition;
 use super::error::JourneyError;
 use super::own::OwnJourney;
@@ -117,7 +117,10 @@ impl Journeys {
             name: name.to_owned(),
             known: self.known().join(", "),
         })?;
-        match trial.environment {
+        match &trial.environment {
+            EnvironmentSpec::Lab(lab) if pays(name) && lab.gateway.is_none() => {
+                Err(JourneyError::NeedsGateway(name.to_owned()))
+            }
             EnvironmentSpec::Lab(_) => Ok(function),
             EnvironmentSpec::External { .. } => Err(JourneyError::NeedsDataset(name.to_owned())),
         }

@@ -12,6 +12,7 @@ mod draws;
 mod error;
 mod journeys;
 mod own;
+mod paying;
 mod population;
 mod prepared;
 mod request;
@@ -20,6 +21,7 @@ mod retry_budget;
 mod run_context;
 mod step;
 mod template;
+mod told;
 
 pub mod http;
 
@@ -31,3 +33,4 @@ pub use prepared::{Prepared, PreparedJourney};
 pub use request::{Answer, Request};
 pub use run_context::RunContext;
 pub use step::step;
+pub use told::ToldLog;

@@ -179,12 +179,8 @@ impl Requests {
         let begun = self.user_made + request.elapsed * 1_000_000;
         let ended = begun + request.response_time_micros() * 1_000;
         let step = arrival::run().steps.number(&name);
-        arrival::record_step(
-            step,
-            outcome(&request),
-            arrival::begin_step(step, begun),
-            ended,
-        );
+        let begun = arrival::begin_step(step, begun);
+        arrival::record_step(step, outcome(&request), begun, ended, true);
     }
 }
 

@@ -21,6 +21,21 @@ pub struct Request {
     pub(super) body: Option<Vec<u8>>,
     pub(super) expected: Vec<u16>,
     pub(super) keep: bool,
+    /// What makes repeated requests one.
+    pub(super) key: Option<Key>,
+    /// Statuses beyond the usual ones that may pass by themselves.
+    pub(super) passing: &'static [u16],
+    /// One of many that ask the same: its failure is not the arrival's, and it is not repeated.
+    pub(super) is_poll: bool,
+}
+
+/// An idempotency key, wherever in the request it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    /// Long and random enough to stand for nothing else in the request.
+    pub(super) text: String,
+    /// The code of the problem that says that nothing can be had under this key any more.
+    pub(super) spent_by: Option<&'static str>,
 }
 
 impl Request {
@@ -34,6 +49,9 @@ impl Request {
             body: None,
             expected: Vec::new(),
             keep: true,
+            key: None,
+            passing: &[],
+            is_poll: false,
         }
     }
 
@@ -92,6 +110,39 @@ impl Request {
         self
     }
 
+    pub(super) fn keyed(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    pub(super) fn passing(mut self, statuses: &'static [u16]) -> Self {
+        self.passing = statuses;
+        self
+    }
+
+    pub(super) fn poll(mut self) -> Self {
+        self.is_poll = true;
+        self
+    }
+
+    /// The same request under another key: the `renewals`-th after its own.
+    pub(super) fn renewed(&self, renewals: u32) -> Cow<'_, Self> {
+        let Some(key) = self.key.as_ref().filter(|_| renewals > 0) else {
+            return Cow::Borrowed(self);
+        };
+        let renewed = format!("{}.{renewals}", key.text);
+        let mut request = self.clone();
+        for (_, value) in &mut request.headers {
+            *value = value.replace(&key.text, &renewed);
+        }
+        if let Some(body) = &mut request.body {
+            *body = String::from_utf8_lossy(body)
+                .replace(&key.text, &renewed)
+                .into_bytes();
+        }
+        Cow::Owned(request)
+    }
+
     pub(super) fn accepts(&self, status: u16) -> bool {
         if self.expected.is_empty() {
             status < 400
@@ -132,7 +183,41 @@ impl Answer {
         String::from_utf8_lossy(&self.0.body)
     }
 
+    /// The `code` of an RFC 9457 problem document.
+    pub(super) fn problem(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Problem {
+            code: String,
+        }
+        self.json::<Problem>().ok().map(|problem| problem.code)
+    }
+
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.0.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewed_key_takes_the_place_of_the_old_one_wherever_it_stands() {
+        let request = Request::post("/members/5/points/charge")
+            .header("idempotency-key", "5-abc")
+            .body(r#"{"amount":5,"idempotency_key":"5-abc"}"#)
+            .keyed(Key {
+                text: "5-abc".into(),
+                spent_by: None,
+            });
+        assert_eq!(request.renewed(0).headers[0].1, "5-abc");
+        let renewed = request.renewed(2);
+        assert_eq!(renewed.headers[0].1, "5-abc.2");
+        let body = renewed.body.as_deref().map(String::from_utf8_lossy);
+        let wanted = r#"{"amount":5,"idempotency_key":"5-abc.2"}"#;
+        assert_eq!(body.as_deref(), Some(wanted));
+        assert_eq!(renewed.path, request.path);
+        let keyless = Request::post("/posts").body("5-abc");
+        assert_eq!(keyless.renewed(2).body, keyless.body);
     }
 }

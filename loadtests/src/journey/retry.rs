@@ -16,14 +16,17 @@ use crate::scenario::{Backoff, Jitter, RetryPolicy};
 #[derive(Debug)]
 pub(super) struct Retries<'a> {
     policy: &'a RetryPolicy,
+    /// Statuses that may pass by themselves, beyond those that always may.
+    passing: &'a [u16],
     made: u32,
     last_pause: Duration,
 }
 
 impl<'a> Retries<'a> {
-    pub(super) fn new(policy: &'a RetryPolicy) -> Self {
+    pub(super) fn new(policy: &'a RetryPolicy, passing: &'a [u16]) -> Self {
         Self {
             policy,
+            passing,
             made: 0,
             last_pause: policy.backoff.base,
         }
@@ -31,7 +34,7 @@ impl<'a> Retries<'a> {
 
     /// The pause before the next attempt; `None`: the failure stands.
     pub(super) fn next(&mut self, failure: Outcome, rng: &mut ChaCha8Rng) -> Option<Duration> {
-        if self.made >= self.policy.max || !is_passing(failure) {
+        if self.made >= self.policy.max || !self.is_passing(failure) {
             return None;
         }
         let pause = pause(&self.policy.backoff, self.made, self.last_pause, rng);
@@ -39,17 +42,17 @@ impl<'a> Retries<'a> {
         self.last_pause = pause;
         Some(pause)
     }
-}
 
-fn is_passing(failure: Outcome) -> bool {
-    match failure {
-        Outcome::Status(code) => code == 429 || code >= 500,
-        Outcome::Timeout
-        | Outcome::Connect
-        | Outcome::Reset
-        | Outcome::Protocol
-        | Outcome::BodyCut => true,
-        _ => false,
+    fn is_passing(&self, failure: Outcome) -> bool {
+        match failure {
+            Outcome::Status(code) => code == 429 || code >= 500 || self.passing.contains(&code),
+            Outcome::Timeout
+            | Outcome::Connect
+            | Outcome::Reset
+            | Outcome::Protocol
+            | Outcome::BodyCut => true,
+            _ => false,
+        }
     }
 }
 
@@ -95,7 +98,7 @@ mod tests {
             backoff,
             budget: None,
         };
-        let mut retries = Retries::new(&policy);
+        let mut retries = Retries::new(&policy, &[409]);
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         std::iter::from_fn(|| retries.next(failure, &mut rng))
             .map(|pause| pause.as_millis())
@@ -131,6 +134,7 @@ mod tests {
     fn only_what_may_pass_is_retried() {
         assert_eq!(pauses(Jitter::None, Outcome::Status(503)).len(), 5);
         assert_eq!(pauses(Jitter::None, Outcome::Status(429)).len(), 5);
+        assert_eq!(pauses(Jitter::None, Outcome::Status(409)).len(), 5);
         assert_eq!(pauses(Jitter::None, Outcome::Status(422)).len(), 0);
         assert_eq!(pauses(Jitter::None, Outcome::Unexpected).len(), 0);
     }
@@ -149,7 +153,7 @@ mod tests {
         };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         assert_eq!(
-            Retries::new(&policy).next(Outcome::Reset, &mut rng),
+            Retries::new(&policy, &[]).next(Outcome::Reset, &mut rng),
             Some(Duration::ZERO)
         );
     }

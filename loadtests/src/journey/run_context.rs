@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::measure::{Nanos, StepNames, TimelineClock, nanos};
-use crate::scenario::{LoadSpec, RetryPolicy};
+use crate::scenario::{EnvironmentSpec, Keys, RetryPolicy, Trial};
 
 use super::cookies::client_with_cookies;
 use super::draws::DrawKey;
 use super::http::{Resource, Shared, Target};
 use super::population::Population;
 use super::retry_budget::RetryBudget;
+use super::told::ToldLog;
 
 pub struct RunContext {
     pub clock: TimelineClock,
@@ -25,6 +26,11 @@ pub struct RunContext {
     pub(super) attempt_timeout: Duration,
     pub(super) deadline: Nanos,
     pub(super) retry: RetryPolicy,
+    pub(super) keys: Keys,
+    /// The trial's place in the run: keeps apart what trials that share servers make there.
+    pub(super) order: u32,
+    /// What clients were told of their payments; `None`: there is no gateway to compare it with.
+    pub told: Option<ToldLog>,
     pub(super) budget: Option<RetryBudget>,
     /// Whether steps are also recorded into goose, for its live dashboard.
     pub(super) live: bool,
@@ -34,23 +40,28 @@ pub struct RunContext {
 
 impl RunContext {
     pub fn new(
-        load: &LoadSpec,
-        seed: u64,
+        trial: &Trial,
         target: Target,
         headers: ::http::HeaderMap,
         population: Option<Population>,
         live: bool,
     ) -> Result<Self, reqwest::Error> {
+        let load = &trial.load;
+        let has_gateway =
+            matches!(&trial.environment, EnvironmentSpec::Lab(lab) if lab.gateway.is_some());
         Ok(Self {
             clock: TimelineClock::default(),
             steps: StepNames::default(),
             goose_client: client_with_cookies(&headers, load.attempt_timeout)?,
             http: Arc::new(Shared::new(target, headers)?),
-            draw_key: DrawKey::new(seed),
+            draw_key: DrawKey::new(trial.seed),
             population,
             attempt_timeout: load.attempt_timeout,
             deadline: nanos(load.deadline),
             retry: load.retry.clone(),
+            keys: load.keys,
+            order: trial.order,
+            told: has_gateway.then(ToldLog::default),
             budget: load.retry.budget.map(RetryBudget::new),
             live,
             exhausted: Mutex::default(),

@@ -6,6 +6,7 @@ use goose::goose::{GooseUser, TransactionError};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::measure::{Nanos, Outcome, nanos};
+use crate::scenario::Keys;
 
 use super::arrival::{self, ArrivalMarks};
 use super::http::{ExchangeFailure, Incoming, Outgoing};
@@ -36,10 +37,21 @@ pub(super) async fn step_checked<T>(
     request: Request,
     read: impl FnOnce(&Answer) -> Option<T>,
 ) -> Result<(Answer, T), Box<TransactionError>> {
+    step_heard(user, request, read, |_| ()).await
+}
+
+/// As [`step_checked`]; `heard` gets every answer, accepted or not, and before each attempt `None`.
+pub(super) async fn step_heard<T>(
+    user: &mut GooseUser,
+    request: Request,
+    read: impl FnOnce(&Answer) -> Option<T>,
+    heard: impl FnMut(Option<&Answer>),
+) -> Result<(Answer, T), Box<TransactionError>> {
     let run = arrival::run();
     let number = run.steps.number(&request.shown_name());
     let begun = arrival::begin_step(number, run.clock.now());
-    let tried = attempts(&run, &request).await.map(Answer);
+    let tried = attempts(&run, &request, heard).await;
+    let is_final = tried.is_ok() || !request.is_poll;
     let tried = tried.and_then(|answer| {
         read(&answer)
             .map(|found| (answer, found))
@@ -53,7 +65,7 @@ pub(super) async fn step_checked<T>(
     } else {
         arrival::answered()
     };
-    arrival::record_step(number, outcome, begun, ended);
+    arrival::record_step(number, outcome, begun, ended, is_final);
     if run.live {
         let status = tried.as_ref().ok().map(|(answer, _)| answer.status());
         show_live(user, &request, &run, begun, (status, outcome)).await;
@@ -64,17 +76,31 @@ pub(super) async fn step_checked<T>(
     })
 }
 
-async fn attempts(run: &RunContext, request: &Request) -> Result<Incoming, Outcome> {
-    let mut retries = Retries::new(&run.retry);
-    if let Some(budget) = &run.budget {
+async fn attempts(
+    run: &RunContext,
+    request: &Request,
+    mut heard: impl FnMut(Option<&Answer>),
+) -> Result<Answer, Outcome> {
+    let mut retries = Retries::new(&run.retry, request.passing);
+    if let Some(budget) = run.budget.as_ref().filter(|_| !request.is_poll) {
         budget.earn(run.clock.now());
     }
+    let mut renewals = 0;
     loop {
-        let failure = match attempt(run, request).await {
-            Ok(answer) if request.accepts(answer.status) => return Ok(answer),
-            Ok(answer) => Outcome::Status(answer.status),
-            Err(failure) => failure,
+        heard(None);
+        let answered = attempt(run, &request.renewed(renewals)).await.map(Answer);
+        heard(answered.as_ref().ok());
+        let failure = match &answered {
+            Ok(answer) if request.accepts(answer.status()) => return answered,
+            Ok(answer) => Outcome::Status(answer.status()),
+            Err(failure) => *failure,
         };
+        if request.is_poll {
+            return Err(failure);
+        }
+        if run.keys == Keys::PerAttempt || is_spent(request, answered.as_ref().ok()) {
+            renewals += 1;
+        }
         let pause = arrival::draw(|rng| retries.next(failure, rng)).ok_or(failure)?;
         // A retry that cannot begin before the deadline is none.
         if run.clock.now() + nanos(pause) >= arrival::deadline() || !run.may_retry() {
@@ -84,6 +110,12 @@ async fn attempts(run: &RunContext, request: &Request) -> Result<Incoming, Outco
             sleep(pause).await;
         }
     }
+}
+
+/// Whether the answer says that nothing can be had under the request's key any more.
+fn is_spent(request: &Request, answer: Option<&Answer>) -> bool {
+    let spent_by = request.key.as_ref().and_then(|key| key.spent_by);
+    spent_by.is_some_and(|code| answer.and_then(Answer::problem).as_deref() == Some(code))
 }
 
 async fn attempt(run: &RunContext, request: &Request) -> Result<Incoming, Outcome> {

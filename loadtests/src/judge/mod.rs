@@ -7,6 +7,7 @@ mod agreement;
 mod claim;
 mod expression;
 mod formula;
+mod payments;
 mod reference;
 mod scoped;
 mod search;
@@ -23,6 +24,7 @@ use thiserror::Error;
 use crate::record::{Decisions, TrialRecord};
 
 pub use claim::{Claim, ClaimError};
+pub use payments::{Violations, violations};
 pub use search::{Progress, SearchRule};
 pub use threshold::{Metric, Operator, Threshold, ThresholdError};
 pub use threshold_rule::{ThresholdRule, ThresholdRuleError};

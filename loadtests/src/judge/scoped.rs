@@ -1,7 +1,7 @@
 //! A figure of one trial: in a phase of it, or over the whole of it. The part of a path that is
 //! checked and read alike, whatever stands before it.
 
-use crate::record::figures::{self, Figure, Unit};
+use crate::record::figures::{self, Figure, Source, Unit};
 use crate::record::{ArmFigure, PhaseFigure, TrialRecord, arm_figures};
 use crate::scenario::suggestion;
 
@@ -39,6 +39,16 @@ impl Scoped {
             });
         };
         if let Some(figure) = figures::ARM.iter().find(|figure| figure.name == first) {
+            if matches!(figure.source, Source::Payments) && !names.payments {
+                let message = format!(
+                    "`{first}` counts what is wrong with payments, and the scenario has no gateway: \
+                     add [gateway], which may be empty"
+                );
+                return Err(PathProblem {
+                    segment: 0,
+                    message,
+                });
+            }
             return match rest.first() {
                 None => Ok(Self::WholeTrial(figure)),
                 Some(extra) => {

@@ -26,6 +26,8 @@ pub fn verdict_on(
         Verdict::Interrupted
     } else if trials.iter().any(|record| !record.validity.is_valid()) {
         Verdict::Invalid
+    } else if !quick && fails_by_findings(trials) {
+        Verdict::Fail
     } else if trials.iter().all(|record| offered(record) == 0)
         || nothing_shown(trials, claims, thresholds)
     {
@@ -56,6 +58,12 @@ fn nothing_shown(
 ) -> bool {
     let mut phases = trials.iter().flat_map(|record| &record.phases);
     claims.is_empty() && thresholds.is_empty() && phases.all(|phase| phase.counts.ok == 0)
+}
+
+/// A checker found something that nobody expected.
+fn fails_by_findings(trials: &[&TrialRecord]) -> bool {
+    let mut findings = trials.iter().flat_map(|record| &record.findings);
+    findings.any(|finding| finding.fails)
 }
 
 fn offered(record: &TrialRecord) -> u64 {
@@ -145,6 +153,26 @@ mod tests {
         );
         trials[0].validity.reasons.push("late".into());
         assert_eq!(verdict(&trials, &[], &[], true, false), Verdict::Invalid);
+    }
+
+    #[test]
+    fn a_grave_finding_fails_the_run_whatever_is_claimed_and_others_do_not() {
+        let mut trials = vec![fixture::record("a", 1, 0)];
+        trials[0].findings.push(crate::record::Finding {
+            code: "orphan".into(),
+            detail: "1: charge 5".into(),
+            fails: false,
+        });
+        let held = [claim(Some(true))];
+        let pass = verdict(&trials, &held, &[], false, false);
+        assert_eq!(pass, Verdict::Pass);
+        trials[0].findings[0].fails = true;
+        let fail = verdict(&trials, &held, &[], false, false);
+        assert_eq!((fail, exit_code(&[fail], false)), (Verdict::Fail, 3));
+        assert_eq!(verdict(&trials, &[], &[], true, false), Verdict::Pass);
+        let unknown = [claim(None)];
+        let fail = verdict(&trials, &unknown, &[], false, false);
+        assert_eq!(fail, Verdict::Fail);
     }
 
     #[test]

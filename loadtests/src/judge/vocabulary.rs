@@ -13,6 +13,8 @@ pub struct Vocabulary {
     pub warmups: Vec<String>,
     pub sweep: Option<SweepFacts>,
     pub search: Option<SearchFacts>,
+    /// Whether there is a gateway, so that payments are checked.
+    pub payments: bool,
     /// The steps of the journeys; `None` where they are not known before the run.
     pub steps: Option<Vec<String>>,
 }

@@ -8,6 +8,7 @@ mod collector;
 pub mod cpu;
 mod exposition;
 mod fold;
+pub mod payments;
 mod phase_fold;
 mod postgres;
 mod sample;

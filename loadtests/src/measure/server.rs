@@ -113,7 +113,8 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         | Source::Latencies(_)
         | Source::Failures
         | Source::Steps
-        | Source::Series => None,
+        | Source::Series
+        | Source::Payments => None,
     }
 }
 

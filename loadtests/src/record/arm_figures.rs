@@ -19,7 +19,12 @@ pub enum ArmFigure {
 
 /// The arm figures of one trial by name; `None` where the trial does not tell.
 pub fn arm_figures(record: &TrialRecord) -> BTreeMap<String, Option<ArmFigure>> {
-    BTreeMap::from([("recovery_s".to_owned(), recovery_s(record))])
+    let mut figures = BTreeMap::from([("recovery_s".to_owned(), recovery_s(record))]);
+    for (violation, count) in record.violations.iter().flatten() {
+        let count = ArmFigure::Number(*count as f64);
+        figures.insert(violation.figure().to_owned(), Some(count));
+    }
+    figures
 }
 
 /// The median over rounds; `None` when some round does not tell.

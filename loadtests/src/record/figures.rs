@@ -60,6 +60,8 @@ pub enum Source {
     Steps,
     /// The per-second series of a whole trial.
     Series,
+    /// The comparison of what clients were told, the service's rows and the gateway's ledger.
+    Payments,
     /// A counter of the service, summed over instances and labels.
     Counter(Selector),
     /// A gauge of the service, summed over instances and labels at each scrape.

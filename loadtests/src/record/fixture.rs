@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -71,6 +71,7 @@ pub fn trial(arm: &str, round: u32) -> Trial {
         phases,
         faults,
         slo: None,
+        expects: BTreeSet::new(),
     }
 }
 
@@ -91,6 +92,7 @@ fn load() -> LoadSpec {
             },
             budget: None,
         },
+        keys: crate::scenario::Keys::PerArrival,
         journeys: vec![WeightedJourney {
             name: "browse".to_owned(),
             weight: 1.0,
@@ -134,6 +136,7 @@ pub fn record(arm: &str, round: u32, seconds_hurt_after: u64) -> TrialRecord {
             event(fault.end, "fault_end"),
         ],
         findings: Vec::new(),
+        violations: None,
         validity: Validity::default(),
         trial,
         phases,

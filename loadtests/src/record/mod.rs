@@ -10,6 +10,7 @@ mod load_summary;
 mod lookup;
 mod machine;
 mod outcome;
+mod payment_history;
 mod quantiles;
 mod search;
 pub mod show;
@@ -26,6 +27,7 @@ pub use load_summary::{LoadSummary, Model, PhasePlan};
 pub use lookup::{PhaseFigure, UnknownFigure};
 pub use machine::{GitState, Machine};
 pub use outcome::{ClaimOutcome, ThresholdOutcome, Verdict};
+pub use payment_history::{ChargeRow, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
 pub use search::{CrossingRecord, SearchFacts, SearchPoint, SearchRecord};
 pub use trial::{
     Counts, Event, Finding, PhaseHistograms, PhaseRecord, Quantiles, SecondRecord, StepRecord,

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Trial;
+use crate::scenario::{Trial, Violation};
 
 /// Everything that one trial left behind.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct TrialRecord {
     pub seconds: Vec<SecondRecord>,
     pub events: Vec<Event>,
     pub findings: Vec<Finding>,
+    /// What the checker of payments counted; `None`: it did not look.
+    pub violations: Option<BTreeMap<Violation, u64>>,
     pub validity: Validity,
 }
 
@@ -129,6 +131,9 @@ pub struct Finding {
     /// Which rule was broken.
     pub code: String,
     pub detail: String,
+    /// Whether the run fails for it.
+    #[serde(default)]
+    pub fails: bool,
 }
 
 /// Whether the trial says anything about the service; if not, why.

@@ -28,6 +28,7 @@ mod url_load;
 mod users;
 mod values;
 mod variant;
+mod violation;
 
 pub use catalogue::{Entry, Summary, catalogue, find, scenario_folder};
 pub use diagnostic::{Diagnostic, Diagnostics, Location, suggestion};
@@ -44,7 +45,9 @@ pub use template::{Part, Template};
 pub use timeline::timeline;
 pub use trial::{
     Arrivals, Backoff, Dataset, Edge, EdgeConditions, EdgeFault, EnvironmentSpec, Expectation,
-    Extract, Fault, FaultSpan, Jitter, JourneyDefinition, LabSpec, Lifetime, LoadModel, LoadSpec,
-    Phase, Process, ProcessFault, Rate, RetryPolicy, Skew, StepDefinition, Trial, WeightedJourney,
+    Extract, Fault, FaultSpan, Jitter, JourneyDefinition, Keys, LabSpec, Lifetime, LoadModel,
+    LoadSpec, Phase, Process, ProcessFault, Rate, RetryPolicy, Skew, StepDefinition, Trial,
+    WeightedJourney,
 };
 pub use url_load::UrlLoad;
+pub use violation::Violation;

@@ -1,5 +1,6 @@
 //! A scenario with all its options settled: the arms to run, and what is claimed of them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Map;
@@ -11,6 +12,7 @@ use super::file::search::SearchUnit;
 use super::file::slo::Slo;
 use super::service_keys::ServiceKeys;
 use super::trial::{EnvironmentSpec, FaultSpan, LoadSpec, Phase, Trial};
+use super::violation::Violation;
 
 /// What one `squall run` does.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +78,8 @@ pub struct Arm {
     pub load: LoadSpec,
     pub phases: Vec<Phase>,
     pub faults: Vec<FaultSpan>,
+    /// What the checker of payments may find in it without failing the run.
+    pub expects: BTreeSet<Violation>,
 }
 
 /// What the command line adds to a scenario.
@@ -108,6 +112,7 @@ impl Plan {
             phases: arm.phases.clone(),
             faults: arm.faults.clone(),
             slo: self.slo,
+            expects: arm.expects.clone(),
         }
     }
 

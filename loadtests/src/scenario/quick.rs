@@ -15,6 +15,8 @@ const ALL_ARMS: Duration = Duration::from_secs(2);
 const SHORTEST_PHASE: Duration = Duration::from_millis(100);
 /// A trial lasts one deadline longer than its timeline when the service hangs.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(1);
+/// Payments that are open for longer are found to be so.
+const LONGEST_HEAL: Duration = Duration::from_secs(2);
 const HIGHEST_RATE: f64 = 400.0;
 const MOST_CLOSED_USERS: usize = 16;
 const LARGEST_DATASET: (u64, u64) = (200, 2_000);
@@ -31,6 +33,7 @@ pub(super) fn shorten<'a>(variants: impl Iterator<Item = &'a mut Variant>, arms:
             *users = (*users).min(MOST_CLOSED_USERS);
         }
         if let EnvironmentSpec::Lab(lab) = &mut variant.environment {
+            lab.heal = lab.heal.min(LONGEST_HEAL);
             let (members, posts) = LARGEST_DATASET;
             lab.dataset = Dataset {
                 members: lab.dataset.members.min(members),

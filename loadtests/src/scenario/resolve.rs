@@ -22,6 +22,7 @@ use super::names::in_claims;
 use super::overlay::{self, Override};
 use super::plan::{Arm, Options, Plan};
 use super::reader::Section;
+use super::trial::{EnvironmentSpec, LabSpec};
 use super::variant::{self, Destination, Variant};
 use super::{file, quick};
 
@@ -207,6 +208,12 @@ impl Reading<'_> {
             &self.options.journeys,
             self.problems,
         );
+        if let (Some(at), EnvironmentSpec::Lab(LabSpec { gateway: None, .. })) =
+            (&draft.expects_at, &variant.environment)
+        {
+            let message = format!("\"expects\" {NO_GATEWAY}");
+            self.problems.report(at, message);
+        }
         (draft, variant)
     }
 }
@@ -232,7 +239,7 @@ fn settle(
     read.into_iter()
         .map(|(draft, variant)| {
             let overrides = overlay::to_json(common.iter().copied().chain(&draft.overrides));
-            variant.into_arm(draft.name, overrides, &edges)
+            variant.into_arm(draft.name, overrides, draft.expects, &edges)
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! The resolved plan of one trial: the only thing that is ever run. No options are left in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::units::{duration_text, format_duration};
 
 use super::Slo;
 use super::gateway::{GatewayBehaviour, GatewayFault};
+use super::violation::Violation;
 
 /// One arm in one round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct Trial {
     pub faults: Vec<FaultSpan>,
     /// What counts as recovered; `None`: goodput's level before the disturbance.
     pub slo: Option<Slo>,
+    /// What the checker of payments may find without failing the run.
+    #[serde(default)]
+    pub expects: BTreeSet<Violation>,
 }
 
 /// What the load is sent to.
@@ -58,6 +62,10 @@ pub struct LabSpec {
     /// The payment provider; `None`: there is none, and the service hears of none.
     #[serde(default)]
     pub gateway: Option<GatewayBehaviour>,
+    /// How long payments that are open after the load may take to become final, before they are
+    /// compared with the gateway's ledger. Without a gateway it means nothing.
+    #[serde(with = "duration_text", default)]
+    pub heal: Duration,
 }
 
 /// How long an environment is kept.
@@ -116,6 +124,8 @@ pub struct LoadSpec {
     #[serde(with = "duration_text")]
     pub deadline: Duration,
     pub retry: RetryPolicy,
+    #[serde(default)]
+    pub keys: Keys,
     /// At least one, weights above 0.
     pub journeys: Vec<WeightedJourney>,
     /// The scenario's own journeys; what is named in `journeys` and not here is built in.
@@ -142,6 +152,18 @@ pub enum LoadModel {
 pub enum Arrivals {
     Poisson,
     Uniform,
+}
+
+/// Under which idempotency key a client tries again, in the built-in journeys that send one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keys {
+    /// The same: the careful client. It takes a new one only when it has been told that the payment
+    /// has failed because nothing was sent, so that under this key nothing can be paid any more.
+    #[default]
+    PerArrival,
+    /// A new one each time, as if it were another payment: the naive client.
+    PerAttempt,
 }
 
 /// The client's retries within one arrival.

@@ -18,6 +18,7 @@ use super::trial::{
     Edge, EdgeConditions, EnvironmentSpec, Fault, FaultSpan, JourneyDefinition, LabSpec, LoadModel,
     LoadSpec, Phase,
 };
+use super::violation::Violation;
 use super::{file, users};
 
 /// The sections of which every arm has its own reading.
@@ -133,6 +134,7 @@ impl Variant {
         self,
         name: String,
         overrides: Map<String, serde_json::Value>,
+        expects: BTreeSet<Violation>,
         edges: &BTreeSet<Edge>,
     ) -> Arm {
         let mut environment = self.environment;
@@ -154,6 +156,7 @@ impl Variant {
             load,
             phases,
             faults,
+            expects,
         }
     }
 }
@@ -199,6 +202,7 @@ fn settle(load: Load, definitions: Vec<JourneyDefinition>, phases: &[Phase]) -> 
         attempt_timeout: load.attempt_timeout,
         deadline: load.deadline,
         retry: load.retry,
+        keys: load.keys,
         journeys: load.journeys,
         definitions,
         headers: load.headers,

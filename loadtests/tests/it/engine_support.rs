@@ -12,7 +12,7 @@ use squall::Journeys;
 use squall::engine::{self, EngineError, EngineInput, LoadMeasurements, Progress};
 use squall::judge;
 use squall::scenario::{
-    Arrivals, Backoff, EnvironmentSpec, Expectation, Jitter, JourneyDefinition, LoadModel,
+    Arrivals, Backoff, EnvironmentSpec, Expectation, Jitter, JourneyDefinition, Keys, LoadModel,
     LoadSpec, Phase, Rate, RetryPolicy, StepDefinition, Trial, WeightedJourney,
 };
 use tokio_util::sync::CancellationToken;
@@ -147,6 +147,7 @@ pub fn trial(base_url: &str) -> Trial {
                 backoff: no_pause(),
                 budget: None,
             },
+            keys: Keys::PerArrival,
             journeys: vec![WeightedJourney {
                 name: "get".into(),
                 weight: 1.0,
@@ -157,6 +158,7 @@ pub fn trial(base_url: &str) -> Trial {
         phases: vec![phase("only", second, 100.0)],
         faults: Vec::new(),
         slo: None,
+        expects: BTreeSet::new(),
     }
 }
 

@@ -25,6 +25,7 @@ mod gateway_support;
 mod layering;
 mod lost_ports;
 mod out_folder;
+mod payment_check;
 mod playground;
 mod readme;
 mod scenarios;

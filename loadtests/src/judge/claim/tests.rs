@@ -13,6 +13,7 @@ fn names() -> Vocabulary {
         warmups: vec!["warm".into()],
         sweep: None,
         search: None,
+        payments: true,
         steps: Some(vec![fixture::STEP.into()]),
     }
 }
@@ -264,4 +265,24 @@ fn figures_read_from_servers_are_told_for_each_arm() {
         [("after".to_owned(), "pool_wait_p99_ms")]
     );
     assert!(claim.server_figures("retry-budget").is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_payments_can_be_claimed_where_payments_are_checked() {
+    let check = "arm.naive.double_charges > 0.0 && arm.naive.lost_charges == 0.0";
+    let mut trial = fixture::record("naive", 1, 0);
+    assert_eq!(judged(check, std::slice::from_ref(&trial)).holds, None);
+    let kinds = crate::scenario::Violation::ALL;
+    trial.violations = Some(kinds.into_iter().map(|kind| (kind, 0)).collect());
+    assert_eq!(
+        judged(check, std::slice::from_ref(&trial)).holds,
+        Some(false)
+    );
+    let counts = trial.violations.as_mut().unwrap();
+    counts.insert(crate::scenario::Violation::DoubleCharge, 2);
+    assert_eq!(judged(check, &[trial]).holds, Some(true));
+    let mut without = names();
+    without.payments = false;
+    let error = Claim::compile("says", check, &without).unwrap_err();
+    assert!(error.to_string().contains("add [gateway]"), "{error}");
 }

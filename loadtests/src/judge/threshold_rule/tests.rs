@@ -12,6 +12,7 @@ fn names() -> Vocabulary {
         warmups: vec!["warm".into()],
         sweep: None,
         search: None,
+        payments: false,
         steps: None,
     }
 }

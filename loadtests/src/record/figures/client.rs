@@ -110,13 +110,53 @@ pub const CLIENT: &[Figure] = &[
 ];
 
 /// Figures of an arm, over the whole timeline of a trial.
-pub const ARM: &[Figure] = &[Figure {
-    name: "recovery_s",
-    unit: Unit::Seconds,
-    fold: Fold::Max,
-    source: Source::Series,
-    doc: "Seconds from the end of the disturbance (the last fault; without faults, the last phase above the first judged phase's rate) to the first of 5 seconds in a row in which ok / offered is at least 95 % of its level before, or in which the scenario's [slo] holds; \"never\", and infinity in claims, when that does not happen within the timeline.",
-}];
+pub const ARM: &[Figure] = &[
+    Figure {
+        name: "recovery_s",
+        unit: Unit::Seconds,
+        fold: Fold::Max,
+        source: Source::Series,
+        doc: "Seconds from the end of the disturbance (the last fault; without faults, the last phase above the first judged phase's rate) to the first of 5 seconds in a row in which ok / offered is at least 95 % of its level before, or in which the scenario's [slo] holds; \"never\", and infinity in claims, when that does not happen within the timeline.",
+    },
+    violations(
+        "double_charges",
+        "Orders for which more than one charge stands at the gateway.",
+    ),
+    violations(
+        "lost_charges",
+        "Orders told or recorded as paid for which no charge stands, and which were not refunded.",
+    ),
+    violations(
+        "unexpected_charges",
+        "Charges that stand for a payment that the service does not know, or for an order that nobody tried to pay.",
+    ),
+    violations(
+        "orphans",
+        "Charges that stand although their payment was told or recorded as failed.",
+    ),
+    violations(
+        "not_granted",
+        "Orders that were paid, or told to be, and did not get their goods or their money back.",
+    ),
+    violations(
+        "granted_unpaid",
+        "Orders that have their goods although no charge stands and something was to be paid.",
+    ),
+    violations(
+        "still_pending",
+        "Payments and orders that were not final by the end of the heal time.",
+    ),
+];
+
+const fn violations(name: &'static str, doc: &'static str) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Max,
+        source: Source::Payments,
+        doc,
+    }
+}
 
 fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)

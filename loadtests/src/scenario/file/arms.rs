@@ -1,24 +1,38 @@
 //! `[[arms]]` and `[sweep]`: variants of the scenario, run on the same load, data and draws.
 
+use std::collections::BTreeSet;
+
 use crate::scenario::diagnostic::{Location, suggestion};
 use crate::scenario::document::{Node, Value};
 use crate::scenario::names;
 use crate::scenario::overlay::Override;
 use crate::scenario::reader::Section;
 use crate::scenario::values::{FromNode, Name};
+use crate::scenario::violation::Violation;
+
+use super::environment::one_of;
 
 /// What arms may set below `load`: how clients wait and try again, never how many come.
-const CLIENT_POLICIES: [&str; 4] = ["retry", "attempt_timeout", "deadline", "client_timeout"];
+const CLIENT_POLICIES: [&str; 5] = [
+    "retry",
+    "keys",
+    "attempt_timeout",
+    "deadline",
+    "client_timeout",
+];
 const ALTERABLE: [&str; 5] = ["service", "gateway", "environment", "load", "phases"];
 
 /// The only arm of a scenario that names none.
 pub(crate) const DEFAULT_ARM: &str = "default";
 
 /// An arm that has not been laid over the scenario yet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ArmDraft {
     pub(crate) name: String,
     pub(crate) overrides: Vec<Override>,
+    pub(crate) expects: BTreeSet<Violation>,
+    /// Where it says so, if it does.
+    pub(crate) expects_at: Option<Location>,
 }
 
 /// The key that a sweep varies.
@@ -56,7 +70,7 @@ pub(crate) fn read(root: &mut Section<'_>) -> (Vec<ArmDraft>, Option<Sweep>) {
     if drafts.is_empty() {
         drafts.push(ArmDraft {
             name: DEFAULT_ARM.to_owned(),
-            overrides: Vec::new(),
+            ..ArmDraft::default()
         });
     }
     (drafts, None)
@@ -64,8 +78,13 @@ pub(crate) fn read(root: &mut Section<'_>) -> (Vec<ArmDraft>, Option<Sweep>) {
 
 fn read_arm(mut section: Section<'_>) -> Option<ArmDraft> {
     let name = section.required::<Name>("name", "\"with_pool\"");
+    let expects = section.optional::<Vec<Violation>>("expects");
+    let expects_at = section.node("expects").map(|node| node.at.clone());
     let mut overrides = Vec::new();
-    for replacement in section.others(&["name"]).flat_map(Override::flatten) {
+    for replacement in section
+        .others(&["name", "expects"])
+        .flat_map(Override::flatten)
+    {
         match check_path(&replacement.path) {
             Ok(()) => overrides.push(replacement),
             Err(complaint) => section.problems().report(&replacement.at, complaint),
@@ -74,6 +93,8 @@ fn read_arm(mut section: Section<'_>) -> Option<ArmDraft> {
     Some(ArmDraft {
         name: name?.0,
         overrides,
+        expects: expects.into_iter().flatten().collect(),
+        expects_at,
     })
 }
 
@@ -124,6 +145,7 @@ fn read_sweep(mut section: Section<'_>) -> Option<(Sweep, Vec<ArmDraft>)> {
                 at: node.at.clone(),
                 node: node.clone(),
             }],
+            ..ArmDraft::default()
         })
         .collect();
     let named = drafts
@@ -143,6 +165,12 @@ fn read_sweep(mut section: Section<'_>) -> Option<(Sweep, Vec<ArmDraft>)> {
 pub(crate) fn arm_name(key: &str, value: &str) -> String {
     let value = value.replace('-', "minus_");
     format!("{key}_{value}").replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+}
+
+impl FromNode for Violation {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        one_of(node, &Self::ALL.map(|kind| (kind.code(), kind)))
+    }
 }
 
 /// A number or duration, so that it has a place on an axis.

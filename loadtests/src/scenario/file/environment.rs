@@ -10,6 +10,7 @@ use crate::scenario::trial::{
     Dataset, Edge, EdgeConditions, EnvironmentSpec, LabSpec, Lifetime, Skew,
 };
 use crate::scenario::values::{Count, FromNode};
+use crate::units::format_duration;
 
 use super::gateway;
 use super::target::Target;
@@ -19,6 +20,10 @@ const DEFAULT_DATASET: Dataset = Dataset {
     posts: 20_000,
     skew: Skew::Zipf,
 };
+
+/// How long payments may take to become final after the load, where the file does not say.
+const DEFAULT_HEAL: Duration = Duration::from_secs(30);
+const LONGEST_HEAL: Duration = Duration::from_mins(10);
 
 /// The edges that a proxy can stand on.
 pub(crate) const EDGES: [(&str, Edge); 3] = [
@@ -64,6 +69,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         service,
         edges: BTreeMap::new(),
         gateway: gateway::read(root),
+        heal: DEFAULT_HEAL,
     };
     let Some(mut section) = root.section("environment", "[environment]") else {
         return spec;
@@ -78,6 +84,9 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
     }
     if let Some(edges) = section.section("edges", "environment.edges") {
         spec.edges = read_edges(edges, spec.gateway.is_some());
+    }
+    if let Some(heal) = section.optional::<Heal>("heal") {
+        spec.heal = heal.0;
     }
     section.close();
     spec
@@ -129,6 +138,20 @@ impl FromNode for Latency {
             ));
         }
         Ok(Self(latency))
+    }
+}
+
+struct Heal(Duration);
+
+impl FromNode for Heal {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        let heal = Duration::from_node(node)?;
+        if heal > LONGEST_HEAL {
+            let longest = format_duration(LONGEST_HEAL);
+            let written = node.text().unwrap_or_default();
+            return Err(format!("is \"{written}\": the longest is {longest}"));
+        }
+        Ok(Self(heal))
     }
 }
 

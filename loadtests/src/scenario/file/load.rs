@@ -7,7 +7,7 @@ use crate::scenario::diagnostic::suggestion;
 use crate::scenario::document::{Node, Value};
 use crate::scenario::reader::Section;
 use crate::scenario::trial::{
-    Arrivals, Backoff, Jitter, JourneyDefinition, RetryPolicy, WeightedJourney,
+    Arrivals, Backoff, Jitter, JourneyDefinition, Keys, RetryPolicy, WeightedJourney,
 };
 use crate::scenario::values::{Count, FromNode, Share, Span};
 
@@ -37,6 +37,7 @@ pub(crate) struct Load {
     pub(crate) attempt_timeout: Duration,
     pub(crate) deadline: Duration,
     pub(crate) retry: RetryPolicy,
+    pub(crate) keys: Keys,
     pub(crate) journeys: Vec<WeightedJourney>,
     pub(crate) headers: BTreeMap<String, String>,
 }
@@ -68,6 +69,7 @@ pub(crate) fn read(
     let retry = section
         .section("retry", "load.retry")
         .map_or(NO_RETRY, read_retry);
+    let keys = section.optional("keys").unwrap_or_default();
     let (attempt_timeout, deadline) = read_timeouts(&mut section, retry.max > 0);
     let journeys = read_journeys(&mut section, definitions, built_in, own_service);
     let headers = journeys::read_headers(&mut section);
@@ -83,6 +85,7 @@ pub(crate) fn read(
         attempt_timeout,
         deadline,
         retry,
+        keys,
         journeys,
         headers,
     }
@@ -223,6 +226,18 @@ impl FromNode for Jitter {
                 ("none", Self::None),
                 ("full", Self::Full),
                 ("decorrelated", Self::Decorrelated),
+            ],
+        )
+    }
+}
+
+impl FromNode for Keys {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        one_of(
+            node,
+            &[
+                ("per_arrival", Self::PerArrival),
+                ("per_attempt", Self::PerAttempt),
             ],
         )
     }

@@ -59,6 +59,7 @@ impl SearchValue {
         ArmDraft {
             name: self.name.clone(),
             overrides,
+            ..arm.clone()
         }
     }
 }

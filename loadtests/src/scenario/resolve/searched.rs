@@ -62,7 +62,7 @@ pub(super) fn settle(
         .cloned()
         .unwrap_or_else(|| ArmDraft {
             name: String::new(),
-            overrides: Vec::new(),
+            ..ArmDraft::default()
         });
     let last = draft.values.len() - 1;
     let read = |place: usize| reading.lay_over(draft.values[place].laid_over(&base));

@@ -111,7 +111,7 @@ fn arms_cannot_change_the_load_the_data_or_the_time() {
         assert!(
             found[0].ends_with(&format!(
                 "an arm cannot set \"{path}\": arms run the same load on the same data, and may differ in service.*, gateway.*, \
-                 environment.edges.*, phases.NAME.faults and load.retry, load.attempt_timeout, load.deadline, \
+                 environment.edges.*, phases.NAME.faults and load.retry, load.keys, load.attempt_timeout, load.deadline, \
                  load.client_timeout"
             )),
             "{found:?}"

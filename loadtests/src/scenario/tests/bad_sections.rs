@@ -34,7 +34,7 @@ fn unknown_keys_get_the_nearest_known_one() {
         (
             "[environment]\nprometheus = true\n",
             "x.toml:11:1: unknown key \"prometheus\" in [environment]; it is one of \
-          lifetime, instances, dataset, edges",
+          lifetime, instances, dataset, edges, heal",
         ),
         (
             "[environment]\ndataset = { member = 5 }\n",

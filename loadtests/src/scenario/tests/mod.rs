@@ -9,6 +9,7 @@ mod bad_timelines;
 mod command_line;
 mod format;
 mod gateway;
+mod payments;
 mod quick;
 mod robust;
 mod search;

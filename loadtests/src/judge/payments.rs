@@ -1,0 +1,253 @@
+//! Compares what clients were told, what the service has written down, and what the gateway has
+//! charged. The gateway's word is what happened.
+//!
+//! As in Jepsen's checkers: lost is what was acknowledged and is not there, unexpected what is there
+//! and was never attempted, and what is there twice is counted by itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::record::{ChargeRow, Finding, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
+use crate::scenario::Violation;
+
+/// Of each kind so many are named in its finding; all are counted.
+const NAMED: usize = 20;
+
+/// What is wrong, each with its ids, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Violations(BTreeMap<Violation, BTreeSet<String>>);
+
+impl Violations {
+    /// How many there are of every kind, 0 included.
+    pub fn counts(&self) -> BTreeMap<Violation, u64> {
+        let count = |kind| self.0.get(kind).map_or(0, |found| found.len() as u64);
+        let counts = Violation::ALL.iter().map(|kind| (*kind, count(kind)));
+        counts.collect()
+    }
+
+    /// One finding for each kind that occurred. It fails the run unless it was expected.
+    pub fn findings(&self, expected: &BTreeSet<Violation>) -> Vec<Finding> {
+        let finding = |(kind, found): (&Violation, &BTreeSet<String>)| {
+            let named: Vec<&str> = found.iter().take(NAMED).map(String::as_str).collect();
+            let more = match found.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
+            let is_expected = expected.contains(kind);
+            let as_expected = if is_expected { ", as expected" } else { "" };
+            let (count, named) = (found.len(), named.join("; "));
+            Finding {
+                code: kind.code().to_owned(),
+                detail: format!("{count}{as_expected}: {named}{more}"),
+                fails: !is_expected,
+            }
+        };
+        self.0.iter().map(finding).collect()
+    }
+
+    fn add(&mut self, kind: Violation, what: String) {
+        self.0.entry(kind).or_default().insert(what);
+    }
+}
+
+/// Everything that is wrong with a trial's payments.
+pub fn violations(history: &PaymentHistory) -> Violations {
+    let index = Index::of(history);
+    let mut found = Violations::default();
+    charges(&index, history, &mut found);
+    words(&index, history, &mut found);
+    payments(&index, history, &mut found);
+    orders(&index, history, &mut found);
+    found
+}
+
+/// The history by the ids that its parts meet by.
+struct Index<'a> {
+    payments: HashMap<i64, &'a PaymentRow>,
+    payments_of: HashMap<i64, Vec<&'a PaymentRow>>,
+    orders: HashMap<i64, &'a OrderRow>,
+    /// By the key of the first attempt.
+    orders_under: HashMap<&'a str, Vec<i64>>,
+    /// What stands, by the order that it was paid for.
+    standing: HashMap<i64, Vec<(&'a ChargeRow, &'a PaymentRow)>>,
+    attempted: HashSet<i64>,
+}
+
+impl<'a> Index<'a> {
+    fn of(history: &'a PaymentHistory) -> Self {
+        let mut index = Self {
+            payments: history.payments.iter().map(|row| (row.id, row)).collect(),
+            payments_of: HashMap::new(),
+            orders: history.orders.iter().map(|row| (row.id, row)).collect(),
+            orders_under: HashMap::new(),
+            standing: HashMap::new(),
+            attempted: HashSet::new(),
+        };
+        for row in &history.payments {
+            index.payments_of.entry(row.order_id).or_default().push(row);
+        }
+        for row in &history.orders {
+            let key = row.key.as_deref().and_then(|key| key.split('.').next());
+            if let Some(key) = key {
+                index.orders_under.entry(key).or_default().push(row.id);
+            }
+        }
+        for charge in history.charges.iter().filter(|charge| charge.stands) {
+            if let Some(payment) = index.payment(charge) {
+                let of_order = index.standing.entry(payment.order_id).or_default();
+                of_order.push((charge, payment));
+            }
+        }
+        let attempted = history.told.iter().flat_map(|told| index.orders_of(told));
+        index.attempted = attempted.collect();
+        index
+    }
+
+    fn payment(&self, charge: &ChargeRow) -> Option<&'a PaymentRow> {
+        self.payments.get(&charge.payment.parse().ok()?).copied()
+    }
+
+    /// The orders that a client's words are about: more than one when it took a new key.
+    fn orders_of(&self, told: &Told) -> Vec<i64> {
+        match &told.paid {
+            Paid::Order(id) => vec![*id],
+            Paid::Checkout(key) => {
+                let under = self.orders_under.get(key.as_str());
+                let mut orders: Vec<i64> = under.cloned().unwrap_or_default();
+                orders.extend(told.id.filter(|id| !orders.contains(id)));
+                orders
+            }
+        }
+    }
+
+    fn standing(&self, order: i64) -> &[(&'a ChargeRow, &'a PaymentRow)] {
+        self.standing.get(&order).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a payment of the order went back, or is on its way.
+    fn is_refunded(&self, order: i64) -> bool {
+        let payments = self.payments_of.get(&order);
+        payments.is_some_and(|payments| payments.iter().any(|payment| is_refund(payment)))
+    }
+
+    /// Whether there was something to pay with money.
+    fn is_due(&self, order: i64) -> bool {
+        self.orders.get(&order).is_none_or(|row| row.due > 0)
+    }
+}
+
+fn is_refund(payment: &PaymentRow) -> bool {
+    matches!(&*payment.status, "REFUNDED" | "REFUNDING")
+}
+
+fn charges(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations) {
+    for charge in history.charges.iter().filter(|charge| charge.stands) {
+        let (id, written) = (&charge.id, &charge.payment);
+        let Some(payment) = index.payment(charge) else {
+            let what = format!("charge {id} of payment {written}, which the service does not know");
+            found.add(Violation::UnexpectedCharge, what);
+            continue;
+        };
+        let order = payment.order_id;
+        if !index.attempted.contains(&order) {
+            let what = format!("charge {id} for order {order}, which nobody tried to pay");
+            found.add(Violation::UnexpectedCharge, what);
+        }
+        if payment.status == "FAILED" {
+            found.add(Violation::Orphan, orphan(charge, payment));
+        }
+    }
+    for (order, standing) in &index.standing {
+        if standing.len() > 1 {
+            let ids: Vec<&str> = standing.iter().map(|(charge, _)| &*charge.id).collect();
+            let what = format!("order {order}, charges {}", ids.join(", "));
+            found.add(Violation::DoubleCharge, what);
+        }
+    }
+}
+
+fn words(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations) {
+    for told in &history.told {
+        let orders = index.orders_of(told);
+        match told.word {
+            Word::Succeeded => {
+                let is_there = |order: &i64| {
+                    !index.standing(*order).is_empty()
+                        || index.is_refunded(*order)
+                        || !index.is_due(*order)
+                };
+                if !orders.iter().any(is_there) {
+                    found.add(Violation::LostCharge, name(told, &orders));
+                }
+                let is_paid = |order: &i64| {
+                    let row = index.orders.get(order);
+                    row.is_some_and(|row| row.status == "PAID")
+                };
+                if matches!(told.paid, Paid::Checkout(_)) && !orders.iter().any(is_paid) {
+                    found.add(Violation::NotGranted, name(told, &orders));
+                }
+            }
+            Word::Failed => {
+                for (charge, payment) in orders.iter().flat_map(|order| index.standing(*order)) {
+                    found.add(Violation::Orphan, orphan(charge, payment));
+                }
+            }
+            Word::Nothing | Word::Pending => {}
+        }
+    }
+}
+
+fn payments(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations) {
+    for payment in &history.payments {
+        let PaymentRow {
+            id,
+            order_id,
+            status,
+        } = payment;
+        match &**status {
+            "SUCCEEDED" => {
+                let mut standing = index.standing(*order_id).iter();
+                if !standing.any(|(_, of)| of.id == *id) {
+                    found.add(Violation::LostCharge, format!("order {order_id}"));
+                }
+            }
+            "REQUESTED" | "PENDING" | "REFUNDING" => {
+                let what = format!("payment {id} of order {order_id} is {status}");
+                found.add(Violation::StillPending, what);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn orders(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations) {
+    for order in &history.orders {
+        let standing = index.standing(order.id);
+        let named = format!("order {}", order.id);
+        match &*order.status {
+            "PAID" if order.due > 0 && standing.is_empty() => {
+                found.add(Violation::GrantedUnpaid, named);
+            }
+            "FAILED" if standing.iter().any(|(_, of)| of.status == "SUCCEEDED") => {
+                found.add(Violation::NotGranted, named);
+            }
+            "CREATED" => found.add(Violation::StillPending, format!("{named} is CREATED")),
+            _ => {}
+        }
+    }
+}
+
+fn orphan(charge: &ChargeRow, payment: &PaymentRow) -> String {
+    let (charge, order, payment) = (&charge.id, payment.order_id, payment.id);
+    format!("charge {charge} of payment {payment} for order {order}")
+}
+
+fn name(told: &Told, orders: &[i64]) -> String {
+    match (&told.paid, orders.first()) {
+        (_, Some(order)) => format!("order {order}"),
+        (Paid::Order(order), None) => format!("order {order}"),
+        (Paid::Checkout(key), None) => format!("the order under the key {key}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! After the load of a trial with a gateway: waits until no payment is open any more, then compares
+//! what clients were told, the service's rows and the gateway's ledger.
+//!
+//! A comparison that cannot be made is a finding by itself: nothing unchecked passes for checked.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::environment::{EnvironmentError, Gateway, Lab};
+use crate::gateway::{Charge, ChargeStatus};
+use crate::judge;
+use crate::measure::payments::{self, LastRows};
+use crate::record::{ChargeRow, Finding, PaymentHistory, Told};
+use crate::scenario::{Trial, Violation};
+
+/// Between two looks at what is open.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Looks in a row that find nothing open: a request may be between two of its steps at one of them.
+const CALM_LOOKS: u32 = 3;
+const GATHER_LIMIT: Duration = Duration::from_mins(2);
+
+#[derive(Debug, Error)]
+enum Unchecked {
+    #[error("the service's rows could not be read: {0}")]
+    Rows(#[from] sqlx::Error),
+    #[error(transparent)]
+    Ledger(#[from] EnvironmentError),
+    #[error("the service's rows and the ledger could not be read in time")]
+    TooSlow,
+}
+
+/// What the comparison came to.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// `None`: it could not be made, or there is nothing to compare.
+    pub(super) violations: Option<BTreeMap<Violation, u64>>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Where a trial's payments begin, in servers that may have seen others.
+pub(super) struct Check<'a> {
+    url: String,
+    gateway: &'a Gateway,
+    before: Result<LastRows, Unchecked>,
+    heal: Duration,
+}
+
+impl<'a> Check<'a> {
+    /// To be called before the load. `None`: there is no gateway.
+    pub(super) async fn prepare(lab: &'a Lab) -> Option<Self> {
+        let gateway = lab.gateway()?;
+        let url = lab.database_url();
+        Some(Self {
+            before: payments::last_rows(&url).await.map_err(Unchecked::from),
+            heal: lab.heal(),
+            url,
+            gateway,
+        })
+    }
+
+    pub(super) async fn compare(self, trial: &Trial, told: Vec<Told>) -> Checked {
+        match self.history(told).await {
+            Ok(history) => {
+                let violations = judge::violations(&history);
+                Checked {
+                    violations: Some(violations.counts()),
+                    findings: violations.findings(&trial.expects),
+                }
+            }
+            Err(error) => Checked {
+                violations: None,
+                findings: vec![Finding {
+                    code: "payments_unchecked".to_owned(),
+                    detail: error.to_string(),
+                    fails: true,
+                }],
+            },
+        }
+    }
+
+    async fn history(self, told: Vec<Told>) -> Result<PaymentHistory, Unchecked> {
+        let Self {
+            url,
+            gateway,
+            before,
+            heal,
+        } = self;
+        let before = before?;
+        heal_for(heal, &url, before, gateway).await;
+        let gather = async {
+            let earlier = gateway.ledger().await?;
+            let (payments, orders) = payments::rows(&url, before).await?;
+            // What has not come to rest goes on meanwhile. A row that says paid has its charge by
+            // now; a charge that is new and without a row belongs to a row that was made since.
+            let later = gateway.ledger().await?;
+            let earlier: HashSet<&str> = earlier.iter().map(|charge| &*charge.payment_id).collect();
+            let known: HashSet<i64> = payments.iter().map(|payment| payment.id).collect();
+            let of_trial = |charge: &Charge| match charge.order_id.parse::<i64>() {
+                Ok(id) if id <= before.payment => false,
+                Ok(id) => known.contains(&id) || earlier.contains(&*charge.payment_id),
+                Err(_) => true,
+            };
+            let charges = later.into_iter().filter(of_trial).map(charge_row);
+            Ok(PaymentHistory {
+                told,
+                payments,
+                orders,
+                charges: charges.collect(),
+            })
+        };
+        let limit = Instant::now() + GATHER_LIMIT;
+        timeout_at(limit, gather)
+            .await
+            .map_err(|_| Unchecked::TooSlow)?
+    }
+}
+
+/// Until nothing is open in the service and nothing is worked on at the gateway, at most so long.
+async fn heal_for(heal: Duration, url: &str, before: LastRows, gateway: &Gateway) {
+    let calm = async {
+        let mut calm_looks = 0;
+        while calm_looks < CALM_LOOKS {
+            // A database that does not answer has not healed.
+            let is_calm = matches!(payments::open_rows(url, before).await, Ok(0))
+                && matches!(gateway.under_way().await, Ok(0));
+            calm_looks = if is_calm { calm_looks + 1 } else { 0 };
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    // What is open at the end of its time is for the comparison to find.
+    let _ = timeout_at(Instant::now() + heal, calm).await;
+}
+
+fn charge_row(charge: Charge) -> ChargeRow {
+    ChargeRow {
+        id: charge.payment_id,
+        payment: charge.order_id,
+        stands: charge.status == ChargeStatus::Approved,
+    }
+}
