@@ -243,8 +243,7 @@ fn orphan(charge: &ChargeRow, payment: &PaymentRow) -> String {
 
 fn name(told: &Told, orders: &[i64]) -> String {
     match (&told.paid, orders.first()) {
-        (_, Some(order)) => format!("order {order}"),
-        (Paid::Order(order), None) => format!("order {order}"),
+        (_, Some(order)) | (Paid::Order(order), None) => format!("order {order}"),
         (Paid::Checkout(key), None) => format!("the order under the key {key}"),
     }
 }
