@@ -242,10 +242,12 @@ fn orphan(charge: &ChargeRow, payment: &PaymentRow) -> String {
 }
 
 fn name(told: &Told, orders: &[i64]) -> String {
-    match (&told.paid, orders.first()) {
-        (_, Some(order)) => format!("order {order}"),
-        (Paid::Order(order), None) => format!("order {order}"),
-        (Paid::Checkout(key), None) => format!("the order under the key {key}"),
+    if let Some(order) = orders.first() {
+        return format!("order {order}");
+    }
+    match &told.paid {
+        Paid::Order(order) => format!("order {order}"),
+        Paid::Checkout(key) => format!("the order under the key {key}"),
     }
 }
 
