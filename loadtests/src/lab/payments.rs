@@ -11,10 +11,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::environment::{EnvironmentError, Gateway, Lab};
 use crate::gateway::{Charge, ChargeStatus};
+use crate::journey::Journeys;
 use crate::judge;
 use crate::measure::payments::{self, LastRows};
 use crate::record::{ChargeRow, Finding, PaymentHistory, Told};
-use crate::scenario::{Trial, Violation};
+use crate::scenario::{JourneyDefinition, Trial, Violation};
 
 /// Between two looks at what is open.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -62,7 +63,7 @@ impl<'a> Check<'a> {
     }
 
     pub(super) async fn compare(self, trial: &Trial, told: Vec<Told>) -> Checked {
-        match self.history(told).await {
+        match self.history(told, all_tell(trial)).await {
             Ok(history) => {
                 let violations = judge::violations(&history);
                 Checked {
@@ -81,7 +82,11 @@ impl<'a> Check<'a> {
         }
     }
 
-    async fn history(self, told: Vec<Told>) -> Result<PaymentHistory, Unchecked> {
+    async fn history(
+        self,
+        told: Vec<Told>,
+        told_is_all: bool,
+    ) -> Result<PaymentHistory, Unchecked> {
         let Self {
             url,
             gateway,
@@ -106,6 +111,7 @@ impl<'a> Check<'a> {
             let charges = later.into_iter().filter(of_trial).map(charge_row);
             Ok(PaymentHistory {
                 told,
+                told_is_all,
                 payments,
                 orders,
                 charges: charges.collect(),
@@ -116,6 +122,16 @@ impl<'a> Check<'a> {
             .await
             .map_err(|_| Unchecked::TooSlow)?
     }
+}
+
+/// Whether all journeys of the trial are built in; those tell what they were told.
+fn all_tell(trial: &Trial) -> bool {
+    let load = &trial.load;
+    load.journeys.iter().all(|journey| {
+        let mut built_in = Journeys::built_in().iter();
+        let is_own = |own: &JourneyDefinition| own.name == journey.name;
+        built_in.any(|(name, _)| *name == journey.name) && !load.definitions.iter().any(is_own)
+    })
 }
 
 /// Until nothing is open in the service and nothing is worked on at the gateway, at most so long.

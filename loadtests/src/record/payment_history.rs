@@ -62,6 +62,9 @@ pub struct ChargeRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentHistory {
     pub told: Vec<Told>,
+    /// Whether everybody who tried to pay is in `told`: a scenario's own journeys, and people's own
+    /// transactions, tell nothing.
+    pub told_is_all: bool,
     pub payments: Vec<PaymentRow>,
     pub orders: Vec<OrderRow>,
     pub charges: Vec<ChargeRow>,

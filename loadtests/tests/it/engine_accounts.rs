@@ -289,7 +289,13 @@ fn a_bad_target_or_journey_is_refused_before_anything_starts() {
     };
     assert!(refused(&trial("127.0.0.1:80")).contains("http://"));
     assert!(refused(&trial("http://no-such-host.invalid")).contains("no-such-host"));
-    assert!(refused(&with_journey(trial("http://127.0.0.1:9"), "checkout")).contains("browse"));
+    assert!(
+        refused(&with_journey(
+            trial("http://127.0.0.1:9"),
+            "no_such_journey"
+        ))
+        .contains("browse")
+    );
     assert!(refused(&with_journey(trial("http://127.0.0.1:9"), "browse")).contains("[[journeys]]"));
     let mut bad_header = trial("http://127.0.0.1:9");
     bad_header.load.headers.insert("a b".into(), "c".into());
