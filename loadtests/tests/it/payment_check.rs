@@ -46,6 +46,8 @@ name = "naive"
 EXPECTS
 service.payment.on_timeout = "fail"
 service.payment.reconcile.compare = "0s"
+# Trying again under the same key, the service would find the charge.
+service.payment.retry.max_retries = 0
 load.retry = { max = 3 }
 load.keys = "per_attempt"
 [[claims]]
