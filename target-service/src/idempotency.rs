@@ -5,6 +5,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+/// The header that carries it, from clients and to the payment gateway.
+pub const HEADER: &str = "Idempotency-Key";
 pub const MAX_CHARACTERS: usize = 255;
 
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]

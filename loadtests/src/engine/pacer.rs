@@ -16,8 +16,8 @@ use super::precedence;
 use super::schedule::{Schedule, ScheduledArrival};
 use super::trial_run::TrialRun;
 
-/// The shortest sleep: with 10,000 wake-ups per second the pacer took a fifth of a core, and users that
-/// are woken together share their own wake-up, too.
+/// The shortest sleep. Each wake-up takes its time from the target on the same core, and users that are
+/// released together share one, too.
 const QUANTUM: Nanos = 200_000;
 /// The longest: so soon a stop is noticed, and an expired ticket.
 const LONGEST_SLEEP: Nanos = 20_000_000;

@@ -4,8 +4,8 @@
 //! how late the generator sends. Where the system does not permit this (it takes root, or a limit
 //! for real-time priorities), a generator that came too late is found by its lag, as ever.
 //!
-//! All of its threads have the same: pacer, users and collector. Niceness, or shorter slices, instead
-//! left longer tails at 20,000 arrivals per second.
+//! All of its threads have the same: pacer, users and collector. Where one lacks it, the others wait for
+//! it, or for what it left undone.
 
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,

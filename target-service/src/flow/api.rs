@@ -14,11 +14,9 @@ use crate::context::RequestContext;
 use crate::http::answers::{Conflict, Invalid, NotFound, Other};
 use crate::http::extract::Json;
 use crate::http::{Code, FieldError, Problem, ProblemDocument};
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{HEADER, IdempotencyKey};
 use crate::ids::{MemberId, SeatId};
 use crate::order::{NewOrder, NewOrderError, Order};
-
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 pub fn routes(checkout: Checkout) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -75,12 +73,12 @@ async fn place(
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+    let Some(value) = headers.get(HEADER) else {
         return Ok(None);
     };
     IdempotencyKey::from_header(value.as_bytes())
         .map(Some)
-        .map_err(|error| Problem::invalid_field(IDEMPOTENCY_KEY, error.code(), error.to_string()))
+        .map_err(|error| Problem::invalid_field(HEADER, error.code(), error.to_string()))
 }
 
 fn field_error(error: NewOrderError) -> FieldError {

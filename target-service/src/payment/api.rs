@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,10 +14,8 @@ use crate::context::{RequestContext, RouteClass};
 use crate::http::answers::{Conflict, Invalid, NotFound, Other};
 use crate::http::extract::{Json, Path};
 use crate::http::{Code, FieldError, Problem, ProblemDocument, class};
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{HEADER, IdempotencyKey};
 use crate::ids::{MemberId, OrderId, PaymentId};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 pub fn routes(payments: Payments) -> OpenApiRouter {
     let realtime = OpenApiRouter::new()
@@ -101,7 +99,7 @@ async fn refund(
 
 fn new_payment(headers: &HeaderMap, body: &PayBody) -> Result<NewPayment, Problem> {
     let key = headers
-        .get(IDEMPOTENCY_KEY)
+        .get(HEADER)
         .ok_or_else(|| Problem::new(Code::IdempotencyKeyMissing))?;
     let field = |field: &str, code: &'static str, detail: String| FieldError {
         field: field.to_owned(),
@@ -109,7 +107,7 @@ fn new_payment(headers: &HeaderMap, body: &PayBody) -> Result<NewPayment, Proble
         detail,
     };
     let key = IdempotencyKey::from_header(key.as_bytes())
-        .map_err(|error| field("Idempotency-Key", error.code(), error.to_string()));
+        .map_err(|error| field(HEADER, error.code(), error.to_string()));
     let amount = Amount::new(body.amount)
         .map_err(|error| field("amount", "out_of_range", error.to_string()));
     match (key, amount) {

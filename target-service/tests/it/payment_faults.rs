@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Act, Paying, Proxy, StubGateway, TestApp, id_in, until};
+use crate::support::{Act, Paying, Proxy, StubGateway, id_in, until};
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_believed_is_no_outcome() {
@@ -109,13 +109,7 @@ async fn a_connection_that_breaks_in_the_middle_leaves_the_outcome_open() {
         ("payment.gateway.url", url.as_str()),
         ("payment.retry.max_retries", "0"),
     ];
-    let app: TestApp = Paying::service(&gateway, &settings).await;
-    let member = app.register("kim").await;
-    let paying = Paying {
-        app,
-        gateway,
-        member,
-    };
+    let paying = Paying::at(gateway, &settings).await;
     paying.gateway.script([Act::AnswerLate]);
     let under_way = tokio::spawn(paying.request("k1").send());
     until("it is charged", async || paying.gateway.standing() == 1).await;
@@ -143,13 +137,7 @@ async fn a_retry_that_is_not_sent_does_not_make_an_earlier_attempt_undone() {
         ("payment.reconcile.interval", "1h"),
         ("payment.reconcile.sweep", "1h"),
     ];
-    let app = Paying::service(&gateway, &settings).await;
-    let member = app.register("kim").await;
-    let paying = Paying {
-        app,
-        gateway,
-        member,
-    };
+    let paying = Paying::at(gateway, &settings).await;
     paying.gateway.script([Act::AnswerLate]);
     let under_way = tokio::spawn(paying.request("k1").send());
     until("it is charged", async || paying.gateway.standing() == 1).await;

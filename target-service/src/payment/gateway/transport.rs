@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::config::{GatewayUrl, HttpConfig};
 use super::error::AttemptError;
+use crate::idempotency;
 use crate::resilience::bulkhead::{self, Bulkhead, Place};
 use crate::resilience::timeout::{Bound, Timeouts};
 
@@ -31,8 +32,6 @@ const MAX_BODY: usize = 64 * 1024;
 const IDLE_FOR: Duration = Duration::from_secs(10);
 /// The wait is bounded by `payment.timeout.place`.
 const NO_BOUND: Duration = Duration::from_hours(24);
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 #[derive(Debug, Clone)]
 pub(super) struct Outgoing {
@@ -123,7 +122,7 @@ impl Transport {
             .uri(uri)
             .header(HOST, self.url.authority().as_str());
         if let Some(key) = &outgoing.key {
-            request = request.header(IDEMPOTENCY_KEY, key);
+            request = request.header(idempotency::HEADER, key);
         }
         if !outgoing.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");

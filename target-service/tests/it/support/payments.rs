@@ -21,7 +21,11 @@ impl Paying {
     }
 
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let gateway = StubGateway::start().await;
+        Self::at(StubGateway::start().await, settings).await
+    }
+
+    /// With a service in front of this gateway.
+    pub async fn at(gateway: StubGateway, settings: &[(&str, &str)]) -> Self {
         let app = Self::service(&gateway, settings).await;
         let member = app.register("kim").await;
         Self {
