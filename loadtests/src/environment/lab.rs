@@ -113,9 +113,15 @@ impl Lab {
         self.service.admin_url()
     }
 
-    /// Of every instance, not through any proxy.
-    pub fn metrics_urls(&self) -> Vec<String> {
-        vec![format!("{}/metrics", self.service.url())]
+    /// Of every instance and of the gateway, not through any proxy.
+    pub fn metrics_urls(&self) -> Vec<(Process, String)> {
+        let mut urls = vec![(Process::Service, format!("{}/metrics", self.service.url()))];
+        urls.extend(
+            self.gateway
+                .iter()
+                .map(|gateway| (Process::Gateway, gateway.metrics_url())),
+        );
+        urls
     }
 
     /// As superuser and not through any proxy: for the server's counters, also when the service has
