@@ -103,7 +103,7 @@ impl Active<'_> {
             }
             Remedy::RemoveFromGateway(id) => gateway(self.lab)?.remove(id)?,
             Remedy::Resume(Process::Gateway) => gateway(self.lab)?.process().resume(),
-            Remedy::Resume(Process::Service) => self.lab.service().process().resume(),
+            Remedy::Resume(Process::Service) => self.lab.service().first().process().resume(),
             Remedy::Resume(Process::Database) => self.lab.database().process().resume(),
             Remedy::StartAgain(process) => start_again(self.lab, process)?,
             Remedy::SetKnob(key, before) => self.lab.service().set_knob(&key, &before)?,
@@ -120,7 +120,7 @@ fn disturb(
     kind: ProcessFault,
 ) -> Result<(Instant, Remedy), FaultError> {
     let server = match process {
-        Process::Service => lab.service().process(),
+        Process::Service => lab.service().first().process(),
         Process::Database => lab.database().process(),
         Process::Gateway if kind == ProcessFault::Pause => gateway(lab)?.process(),
         Process::Gateway => return Err(FaultError::Witness),
@@ -138,7 +138,7 @@ fn disturb(
         }
         ProcessFault::Restart => {
             match process {
-                Process::Service => lab.service().shut_down(RESTART_LIMIT),
+                Process::Service => lab.service().first().shut_down(RESTART_LIMIT),
                 _ => lab.database().shut_down(RESTART_LIMIT),
             }
             start_again(lab, process)?;
@@ -152,7 +152,7 @@ fn disturb(
 /// On the same port, without waiting: what recovery takes is part of what is measured.
 fn start_again(lab: &Lab, process: Process) -> Result<(), FaultError> {
     match process {
-        Process::Service => lab.service().start_again()?,
+        Process::Service => lab.service().first().start_again()?,
         Process::Database => lab.database().start_again()?,
         Process::Gateway => return Err(FaultError::Witness),
         Process::Redis => return Err(FaultError::NoSuchPart(process)),
