@@ -374,6 +374,7 @@ mod tests {
             at_s,
             kind: kind.to_owned(),
             detail: detail.to_owned(),
+            in_flight: None,
         }
     }
 
