@@ -112,7 +112,7 @@ impl<'a> Lab<'a> {
         let check = check.and_then(|check| self.control.block_on(check));
         let started_at = Timestamp::now();
         let mut observed = self.observe(trial, &environment, progress)?;
-        let checked = self.checked(trial, check, &mut observed.load);
+        let checked = self.checked(trial, check, &mut observed);
         let exits = environment.take_unexpected_exits();
         if trial_owns(trial) {
             self.control.block_on(stop(environment));
@@ -174,17 +174,19 @@ impl<'a> Lab<'a> {
                     live: self.live,
                 })
             });
-            let (readings, faults) = self.control.block_on(async {
+            let (zero, readings, faults) = self.control.block_on(async {
                 match began.await {
                     Ok(zero) => {
-                        self.disturb_and_read(trial, environment, zero, &ended)
-                            .await
+                        let disturbed = self.disturb_and_read(trial, environment, zero, &ended);
+                        let (readings, faults) = disturbed.await;
+                        (Some(zero), readings, faults)
                     }
-                    Err(_) => (Readings::default(), FaultLog::default()),
+                    Err(_) => (None, Readings::default(), FaultLog::default()),
                 }
             });
             let load = load.join().map_err(|_| LabError::Panicked)??;
             Ok(Observed {
+                zero,
                 load,
                 readings,
                 faults,
@@ -193,16 +195,15 @@ impl<'a> Lab<'a> {
     }
 
     /// Compares the trial's payments, unless its user has no time for that.
-    fn checked(
-        &self,
-        trial: &Trial,
-        check: Option<Check<'_>>,
-        load: &mut LoadMeasurements,
-    ) -> Checked {
-        let (Some(check), Some(told), false) = (check, load.told.take(), load.interrupted) else {
+    fn checked(&self, trial: &Trial, check: Option<Check<'_>>, observed: &mut Observed) -> Checked {
+        let Observed { load, zero, .. } = observed;
+        let (Some(check), Some(told), Some(zero), false) =
+            (check, load.told.take(), *zero, load.interrupted)
+        else {
             return Checked::default();
         };
-        let compared = self.stop.run_until_cancelled(check.compare(trial, told));
+        let compared = check.compare(trial, told, zero);
+        let compared = self.stop.run_until_cancelled(compared);
         self.control.block_on(compared).unwrap_or_default()
     }
 
@@ -246,6 +247,7 @@ impl<'a> Lab<'a> {
             load,
             readings,
             faults,
+            ..
         } = observed;
         let mut phases = load.phases;
         let mut incomplete: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
@@ -273,13 +275,14 @@ impl<'a> Lab<'a> {
             phases,
             histograms: load.histograms,
             seconds,
-            events: events(trial, faults.events),
+            events: events(trial, faults.events.into_iter().chain(checked.healed)),
             findings: faults
                 .findings
                 .into_iter()
                 .chain(checked.findings)
                 .collect(),
             violations: checked.violations,
+            payments_tried: checked.tried,
             validity,
         }
     }
@@ -295,6 +298,8 @@ impl Drop for Lab<'_> {
 
 /// What was seen of one trial, not yet put together.
 struct Observed {
+    /// When the timeline began, if it did.
+    zero: Option<Instant>,
     load: LoadMeasurements,
     readings: Readings,
     faults: FaultLog,
@@ -350,8 +355,8 @@ fn edges(trial: &Trial) -> Vec<Duration> {
     std::iter::once(Duration::ZERO).chain(ends).collect()
 }
 
-/// What the faults did, and where the phases begin, in order of time.
-fn events(trial: &Trial, mut events: Vec<Event>) -> Vec<Event> {
+/// What happened, and where the phases begin, in order of time.
+fn events(trial: &Trial, happened: impl Iterator<Item = Event>) -> Vec<Event> {
     let starts = trial
         .phases
         .iter()
@@ -360,8 +365,9 @@ fn events(trial: &Trial, mut events: Vec<Event>) -> Vec<Event> {
             at_s: at.as_secs_f64(),
             kind: "phase".to_owned(),
             detail: phase.name.clone(),
+            in_flight: None,
         });
-    events.extend(starts);
+    let mut events: Vec<Event> = happened.chain(starts).collect();
     events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
     events
 }

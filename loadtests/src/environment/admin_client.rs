@@ -49,24 +49,37 @@ pub fn patch(
     path: &str,
     change: &Value,
 ) -> Result<(), EnvironmentError> {
+    told(what, exchange(address, "PATCH", path, &change.to_string())).map(drop)
+}
+
+/// What is there at this moment, as quickly as a change is made.
+pub fn read(
+    what: &'static str,
+    address: SocketAddr,
+    path: &str,
+) -> Result<String, EnvironmentError> {
+    told(what, exchange(address, "GET", path, ""))
+}
+
+/// The body of a success.
+fn told(what: &'static str, answer: io::Result<String>) -> Result<String, EnvironmentError> {
     let failed = |reason: String| EnvironmentError::ReadBack { what, reason };
-    let answer = exchange(address, path, change).map_err(|error| failed(error.to_string()))?;
+    let answer = answer.map_err(|error| failed(error.to_string()))?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status.starts_with('2') {
-        Ok(())
+        Ok(body.to_owned())
     } else {
         Err(failed(format!("{status}: {body}")))
     }
 }
 
-fn exchange(address: SocketAddr, path: &str, change: &Value) -> io::Result<String> {
+fn exchange(address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(LIMIT))?;
-    let body = change.to_string();
     let request = format!(
-        "PATCH {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::admin_client::{answer, client, patch};
+use super::admin_client::{answer, client, patch, read};
 use super::error::EnvironmentError;
 use super::launch::Output;
 use super::process::ServerProcess;
@@ -21,6 +21,7 @@ use crate::scenario::{GatewayBehaviour, GatewayFault};
 pub const NAME: &str = "gateway";
 
 const BEHAVIOUR: &str = "/admin/behaviour";
+const METERS: &str = "the gateway's meters";
 const READY_LIMIT: Duration = Duration::from_secs(20);
 /// A ledger of a long trial is large.
 const LEDGER_LIMIT: Duration = Duration::from_mins(1);
@@ -112,9 +113,8 @@ impl Gateway {
 
     /// How many requests it works on or lets wait, for callers that have gone, too.
     pub async fn under_way(&self) -> Result<u64, EnvironmentError> {
-        const WHAT: &str = "the gateway's meters";
         let unreadable = |error: reqwest::Error| EnvironmentError::ReadBack {
-            what: WHAT,
+            what: METERS,
             reason: error.to_string(),
         };
         let answer = self
@@ -124,15 +124,13 @@ impl Gateway {
             .await
             .map_err(unreadable)?;
         let text = answer.text().await.map_err(unreadable)?;
-        let value = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|rest| rest.trim().parse::<f64>().ok());
-            number.ok_or_else(|| EnvironmentError::ReadBack {
-                what: WHAT,
-                reason: format!("there is no {name}"),
-            })
-        };
-        Ok((value("gateway_in_work ")? + value("gateway_waiting ")?) as u64)
+        Ok(meter(&text, "gateway_in_work ")? + meter(&text, "gateway_waiting ")?)
+    }
+
+    /// How many payments its callers wait for. It may be asked from a thread without a runtime.
+    pub fn payments_awaited(&self) -> Result<u64, EnvironmentError> {
+        let text = read(METERS, self.addresses.admin, "/metrics")?;
+        meter(&text, "gateway_payments_awaited ")
     }
 
     /// The fault holds when this returns, for work that waits, too. Several hold together; of two of
@@ -183,6 +181,17 @@ fn key_of(fault: GatewayFault, behaviour: &GatewayBehaviour) -> Value {
             json!({ "answer_lost_share": behaviour.answer_lost_share })
         }
     }
+}
+
+/// The value of the series that a line begins with.
+fn meter(text: &str, series: &str) -> Result<u64, EnvironmentError> {
+    let line = text.lines().find_map(|line| line.strip_prefix(series));
+    let number = line.and_then(|rest| rest.trim().parse::<f64>().ok());
+    let number = number.ok_or_else(|| EnvironmentError::ReadBack {
+        what: METERS,
+        reason: format!("there is no {series}"),
+    })?;
+    Ok(number as u64)
 }
 
 /// Its first whole line of output.

@@ -161,16 +161,22 @@ impl ServerProcess {
 
     /// Sends SIGKILL to it and all that it started, and waits until it is gone.
     pub fn kill(&self) {
+        self.kill_after(|| ());
+    }
+
+    /// As [`Self::kill`]; `look` is called when it does nothing any more and is not gone yet.
+    pub fn kill_after<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
         self.expect_exit();
-        if let Some(pid) = self.pid() {
-            self.remember_cpu(pid);
-            // Stopped first, it cannot start another while its children are being counted.
-            signal(pid, Signal::SIGSTOP);
-            for entry in process_table::tree(pid).iter().rev() {
-                signal(entry.pid, Signal::SIGKILL);
-            }
-            self.wait_until_ended(Duration::from_secs(10));
+        let pid = self.pid()?;
+        self.remember_cpu(pid);
+        // Stopped first, it cannot start another while its children are being counted.
+        signal(pid, Signal::SIGSTOP);
+        let seen = look();
+        for entry in process_table::tree(pid).iter().rev() {
+            signal(entry.pid, Signal::SIGKILL);
         }
+        self.wait_until_ended(Duration::from_secs(10));
+        Some(seen)
     }
 
     /// Asks it to end with `request`; kills it when it has not after `grace`.

@@ -29,6 +29,9 @@ pub enum FaultError {
 #[derive(Debug)]
 pub(super) struct Active<'a> {
     pub(super) begun: Instant,
+    /// Of a process that was killed: the payments whose answers the gateway's callers waited for.
+    /// `None` also where the gateway did not tell.
+    pub(super) in_flight: Option<u64>,
     lab: &'a Lab,
     remedy: Remedy,
 }
@@ -73,6 +76,7 @@ pub(super) fn begin<'a>(
     environment: &'a Environment,
 ) -> Result<Active<'a>, FaultError> {
     let lab = environment.lab().ok_or(FaultError::NothingOfOurs)?;
+    let mut in_flight = None;
     let (begun, remedy) = match fault {
         &Fault::Edge { edge, kind } => {
             let proxy = lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
@@ -83,14 +87,19 @@ pub(super) fn begin<'a>(
             let id = gateway(lab)?.add(kind)?;
             (Instant::now(), Remedy::RemoveFromGateway(id))
         }
-        &Fault::Process { process, kind } => disturb(lab, process, kind)?,
+        &Fault::Process { process, kind } => disturb(lab, process, kind, &mut in_flight)?,
         Fault::Knob { key, value } => {
             let before = lab.service().knob(key)?;
             lab.service().set_knob(key, value)?;
             (Instant::now(), Remedy::SetKnob(key.clone(), before))
         }
     };
-    Ok(Active { begun, lab, remedy })
+    Ok(Active {
+        begun,
+        in_flight,
+        lab,
+        remedy,
+    })
 }
 
 impl Active<'_> {
@@ -118,6 +127,7 @@ fn disturb(
     lab: &Lab,
     process: Process,
     kind: ProcessFault,
+    in_flight: &mut Option<u64>,
 ) -> Result<(Instant, Remedy), FaultError> {
     let server = match process {
         Process::Service => lab.service().first().process(),
@@ -133,7 +143,9 @@ fn disturb(
             Remedy::Resume(process)
         }
         ProcessFault::Kill => {
-            server.kill();
+            // Looked at while it stands still: none of these gets its answer any more.
+            let awaited = || lab.gateway()?.payments_awaited().ok();
+            *in_flight = server.kill_after(awaited).flatten();
             Remedy::StartAgain(process)
         }
         ProcessFault::Restart => {

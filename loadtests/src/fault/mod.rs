@@ -110,19 +110,19 @@ fn run(
         let after = moment.saturating_duration_since(zero).as_secs_f64();
         after - zero.saturating_duration_since(moment).as_secs_f64()
     };
-    let mut event = |kind: &str, moment: Instant| {
-        log.events.push(Event {
-            at_s: at_s(moment),
-            kind: kind.to_owned(),
-            detail: detail.clone(),
-        });
+    let event = |kind: &str, moment: Instant, in_flight: Option<u64>| Event {
+        at_s: at_s(moment),
+        kind: kind.to_owned(),
+        detail: detail.clone(),
+        in_flight,
     };
     match action::begin(&span.fault, environment) {
         Ok(active) => {
-            event("fault_start", active.begun);
+            let started = event("fault_start", active.begun, active.in_flight);
+            log.events.push(started);
             sleep_until(zero + span.end, stopped);
             match active.end() {
-                Ok(moment) => event("fault_end", moment),
+                Ok(moment) => log.events.push(event("fault_end", moment, None)),
                 Err(error) => log
                     .findings
                     .push(finding(format!("{detail} did not end: {error}"))),

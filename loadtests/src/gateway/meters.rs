@@ -1,6 +1,7 @@
 //! What was done, counted, as Prometheus text.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a piece of work ended, or why it did not begin.
@@ -50,6 +51,17 @@ pub struct Gauges {
 pub struct Meters {
     requests: [AtomicU64; Outcome::ALL.len()],
     answers_lost: AtomicU64,
+    awaited: Arc<AtomicU64>,
+}
+
+/// A payment whose caller waits for the answer, until this is dropped.
+#[derive(Debug)]
+pub struct Awaited(Arc<AtomicU64>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Meters {
@@ -60,6 +72,12 @@ impl Meters {
     /// Counted beside the outcome: the work was done, and nobody was told.
     pub fn count_lost_answer(&self) {
         self.answers_lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// To be kept as long as the caller is there and has no answer.
+    pub fn await_payment(&self) -> Awaited {
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+        Awaited(Arc::clone(&self.awaited))
     }
 
     pub fn text(&self, gauges: Gauges) -> String {
@@ -73,6 +91,7 @@ impl Meters {
             let _ = writeln!(text, "gateway_requests_total{{outcome=\"{name}\"}} {count}");
         }
         let lost = self.answers_lost.load(Ordering::Relaxed);
+        let awaited = self.awaited.load(Ordering::Relaxed);
         for (name, kind, help, value) in [
             (
                 "gateway_answers_lost_total",
@@ -85,6 +104,12 @@ impl Meters {
                 "counter",
                 "Charges in the ledger, cancelled ones too.",
                 gauges.charges as u64,
+            ),
+            (
+                "gateway_payments_awaited",
+                "gauge",
+                "Payments, done or not, whose callers wait for the answer.",
+                awaited,
             ),
             (
                 "gateway_in_work",
@@ -111,6 +136,26 @@ impl Meters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payment_is_awaited_until_its_caller_has_gone() {
+        let meters = Meters::default();
+        let shown = |awaited: u64| {
+            let gauges = Gauges {
+                in_work: 0,
+                waiting: 0,
+                charges: 0,
+            };
+            let line = format!("\ngateway_payments_awaited {awaited}\n");
+            meters.text(gauges).contains(&line)
+        };
+        let (first, second) = (meters.await_payment(), meters.await_payment());
+        assert!(shown(2));
+        drop(first);
+        assert!(shown(1));
+        drop(second);
+        assert!(shown(0));
+    }
 
     #[test]
     fn every_outcome_is_counted_under_its_own_name() {

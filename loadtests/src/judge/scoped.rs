@@ -41,7 +41,7 @@ impl Scoped {
         if let Some(figure) = figures::ARM.iter().find(|figure| figure.name == first) {
             if matches!(figure.source, Source::Payments) && !names.payments {
                 let message = format!(
-                    "`{first}` counts what is wrong with payments, and the scenario has no gateway: \
+                    "`{first}` is about payments, and the scenario has no gateway: \
                      add [gateway], which may be empty"
                 );
                 return Err(PathProblem {

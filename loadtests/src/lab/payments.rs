@@ -4,17 +4,17 @@
 //! A comparison that cannot be made is a finding by itself: nothing unchecked passes for checked.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use crate::environment::{EnvironmentError, Gateway, Lab};
 use crate::gateway::{Charge, ChargeStatus};
 use crate::journey::Journeys;
 use crate::judge;
 use crate::measure::payments::{self, LastRows};
-use crate::record::{ChargeRow, Finding, PaymentHistory, Told};
+use crate::record::{ChargeRow, Event, Finding, HEALED, PaymentHistory, Told};
 use crate::scenario::{JourneyDefinition, Trial, Violation};
 
 /// Between two looks at what is open.
@@ -39,6 +39,10 @@ pub(super) struct Checked {
     /// `None`: it could not be made, or there is nothing to compare.
     pub(super) violations: Option<BTreeMap<Violation, u64>>,
     pub(super) findings: Vec<Finding>,
+    /// How many arrivals tried to pay; `None` as above.
+    pub(super) tried: Option<u64>,
+    /// When nothing was open any more, if that was seen.
+    pub(super) healed: Option<Event>,
 }
 
 /// Where a trial's payments begin, in servers that may have seen others.
@@ -62,31 +66,35 @@ impl<'a> Check<'a> {
         })
     }
 
-    pub(super) async fn compare(self, trial: &Trial, told: Vec<Told>) -> Checked {
+    /// `zero` is the start of the timeline.
+    pub(super) async fn compare(self, trial: &Trial, told: Vec<Told>, zero: Instant) -> Checked {
         match self.history(told, all_tell(trial)).await {
-            Ok(history) => {
+            Ok((history, calm)) => {
                 let violations = judge::violations(&history);
                 Checked {
                     violations: Some(violations.counts()),
                     findings: violations.findings(&trial.expects),
+                    tried: Some(history.told.len() as u64),
+                    healed: calm.map(|calm| healed(calm.saturating_duration_since(zero))),
                 }
             }
             Err(error) => Checked {
-                violations: None,
                 findings: vec![Finding {
                     code: "payments_unchecked".to_owned(),
                     detail: error.to_string(),
                     fails: true,
                 }],
+                ..Checked::default()
             },
         }
     }
 
+    /// All that is compared, and since when nothing was open.
     async fn history(
         self,
         told: Vec<Told>,
         told_is_all: bool,
-    ) -> Result<PaymentHistory, Unchecked> {
+    ) -> Result<(PaymentHistory, Option<Instant>), Unchecked> {
         let Self {
             url,
             gateway,
@@ -94,7 +102,7 @@ impl<'a> Check<'a> {
             heal,
         } = self;
         let before = before?;
-        heal_for(heal, &url, before, gateway).await;
+        let calm = heal_for(heal, &url, before, gateway).await;
         let gather = async {
             let earlier = gateway.ledger().await?;
             let (payments, orders) = payments::rows(&url, before).await?;
@@ -109,16 +117,16 @@ impl<'a> Check<'a> {
                 Err(_) => true,
             };
             let charges = later.into_iter().filter(of_trial).map(charge_row);
-            Ok(PaymentHistory {
+            let history = PaymentHistory {
                 told,
                 told_is_all,
                 payments,
                 orders,
                 charges: charges.collect(),
-            })
+            };
+            Ok((history, calm))
         };
-        let limit = Instant::now() + GATHER_LIMIT;
-        timeout_at(limit, gather)
+        timeout(GATHER_LIMIT, gather)
             .await
             .map_err(|_| Unchecked::TooSlow)?
     }
@@ -134,20 +142,40 @@ fn all_tell(trial: &Trial) -> bool {
     })
 }
 
+fn healed(after: Duration) -> Event {
+    Event {
+        at_s: after.as_secs_f64(),
+        kind: HEALED.to_owned(),
+        detail: "no payment and no order is open any more".to_owned(),
+        in_flight: None,
+    }
+}
+
 /// Until nothing is open in the service and nothing is worked on at the gateway, at most so long.
-async fn heal_for(heal: Duration, url: &str, before: LastRows, gateway: &Gateway) {
+/// `None`: something is open still, which is for the comparison to find.
+async fn heal_for(
+    heal: Duration,
+    url: &str,
+    before: LastRows,
+    gateway: &Gateway,
+) -> Option<Instant> {
     let calm = async {
         let mut calm_looks = 0;
+        let mut since = Instant::now();
         while calm_looks < CALM_LOOKS {
+            let looked = Instant::now();
             // A database that does not answer has not healed.
             let is_calm = matches!(payments::open_rows(url, before).await, Ok(0))
                 && matches!(gateway.under_way().await, Ok(0));
+            if calm_looks == 0 {
+                since = looked;
+            }
             calm_looks = if is_calm { calm_looks + 1 } else { 0 };
             sleep(LOOK_EVERY).await;
         }
+        since
     };
-    // What is open at the end of its time is for the comparison to find.
-    let _ = timeout_at(Instant::now() + heal, calm).await;
+    timeout(heal, calm).await.ok()
 }
 
 fn charge_row(charge: Charge) -> ChargeRow {

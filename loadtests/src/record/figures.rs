@@ -39,6 +39,8 @@ pub enum Fold {
     Delta,
     /// The highest reading.
     Max,
+    /// The lowest reading.
+    Min,
     /// The sum over the number: of a histogram's growth, or per second of a count.
     Mean,
     /// This quantile (0 to 1) of a histogram's growth.
@@ -60,7 +62,8 @@ pub enum Source {
     Steps,
     /// The per-second series of a whole trial.
     Series,
-    /// The comparison of what clients were told, the service's rows and the gateway's ledger.
+    /// The comparison of what clients were told, the service's rows and the gateway's ledger, and
+    /// what was seen of payments besides.
     Payments,
     /// A counter of the service or the gateway, summed over instances and labels.
     Counter(Selector),

@@ -137,6 +137,7 @@ pub fn record(arm: &str, round: u32, seconds_hurt_after: u64) -> TrialRecord {
         ],
         findings: Vec::new(),
         violations: None,
+        payments_tried: None,
         validity: Validity::default(),
         trial,
         phases,
@@ -150,6 +151,7 @@ fn event(at: Duration, kind: &str) -> Event {
         at_s: at.as_secs_f64(),
         kind: kind.to_owned(),
         detail: "database: latency 50 ms".to_owned(),
+        in_flight: None,
     }
 }
 

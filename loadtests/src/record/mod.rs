@@ -30,6 +30,6 @@ pub use outcome::{ClaimOutcome, ThresholdOutcome, Verdict};
 pub use payment_history::{ChargeRow, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
 pub use search::{CrossingRecord, SearchFacts, SearchPoint, SearchRecord};
 pub use trial::{
-    Counts, Event, Finding, PhaseHistograms, PhaseRecord, Quantiles, SecondRecord, StepRecord,
-    TrialRecord, Validity,
+    Counts, Event, Finding, HEALED, PhaseHistograms, PhaseRecord, Quantiles, SecondRecord,
+    StepRecord, TrialRecord, Validity,
 };

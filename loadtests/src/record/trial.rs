@@ -27,6 +27,8 @@ pub struct TrialRecord {
     pub findings: Vec<Finding>,
     /// What the checker of payments counted; `None`: it did not look.
     pub violations: Option<BTreeMap<Violation, u64>>,
+    /// Arrivals that tried to pay and whose payments were compared; `None` as above.
+    pub payments_tried: Option<u64>,
     pub validity: Validity,
 }
 
@@ -120,10 +122,16 @@ pub struct SecondRecord {
 pub struct Event {
     /// Seconds from the start of the timeline; negative before it.
     pub at_s: f64,
-    /// `phase`, `fault_start`, `fault_end`, `process`, ...
+    /// `phase`, `fault_start`, `fault_end`, `healed`, ...
     pub kind: String,
     pub detail: String,
+    /// Where a process was killed: the payments in flight, counted when it stood still already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u64>,
 }
+
+/// The event of the moment from which on no payment was open any more.
+pub const HEALED: &str = "healed";
 
 /// Something that a checker found wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

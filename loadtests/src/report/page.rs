@@ -3,7 +3,7 @@
 
 use crate::record::show::NOTHING;
 use crate::record::{
-    ArmDocument, ClaimOutcome, RecordDocument, SearchRecord, ThresholdOutcome, Verdict,
+    ArmDocument, ClaimOutcome, Event, RecordDocument, SearchRecord, ThresholdOutcome, Verdict,
 };
 
 use super::table::Table;
@@ -255,7 +255,7 @@ fn arm_section(arm: &ArmDocument) -> ArmSection {
             let kind = event.kind.replace('_', " ");
             events.push([
                 format!("{:.2} s", event.at_s),
-                format!("{of_round}{kind}: {}", event.detail),
+                format!("{of_round}{kind}: {}{}", event.detail, in_flight(event)),
             ]);
         }
         findings.extend(
@@ -272,6 +272,11 @@ fn arm_section(arm: &ArmDocument) -> ArmSection {
         events,
         findings,
     }
+}
+
+fn in_flight(event: &Event) -> String {
+    let count = event.in_flight;
+    count.map_or_else(String::new, |count| format!(", {count} payments in flight"))
 }
 
 fn again(document: &RecordDocument) -> String {

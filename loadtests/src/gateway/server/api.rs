@@ -45,6 +45,7 @@ async fn pay(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let payment = payment(&headers, &body)?;
+    let _awaited = provider.meters.await_payment();
     let charge = move |provider: &Provider, behaviour: &GatewayBehaviour| {
         let declines = chance(behaviour.decline_share);
         let charged = provider.ledger.charge(payment, declines);

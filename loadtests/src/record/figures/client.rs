@@ -118,6 +118,27 @@ pub const ARM: &[Figure] = &[
         source: Source::Series,
         doc: "Seconds from the end of the disturbance (the last fault; without faults, the last phase above the first judged phase's rate) to the first of 5 seconds in a row in which ok / offered is at least 95 % of its level before, or in which the scenario's [slo] holds; \"never\", and infinity in claims, when that does not happen within the timeline.",
     },
+    Figure {
+        name: "payments_tried",
+        unit: Unit::Count,
+        fold: Fold::Max,
+        source: Source::Payments,
+        doc: "Arrivals of the built-in journeys that tried to pay: so many of the clients' words were compared with the service's rows and the gateway's ledger.",
+    },
+    Figure {
+        name: "in_flight_at_kill",
+        unit: Unit::Count,
+        fold: Fold::Min,
+        source: Source::Payments,
+        doc: "Payments in flight when a process was killed, at the kill that found fewest: the gateway's caller had asked for them and had no answer yet.",
+    },
+    Figure {
+        name: "heal_s",
+        unit: Unit::Seconds,
+        fold: Fold::Max,
+        source: Source::Payments,
+        doc: "Seconds from the end of the last fault to the first look, after the load, at which no payment and no order was open any more; \"never\", and infinity in claims, when some were at the end of the heal time.",
+    },
     violations(
         "double_charges",
         "Orders for which more than one charge stands at the gateway.",

@@ -324,6 +324,7 @@ mod tests {
             at_s,
             kind: kind.to_owned(),
             detail: detail.to_owned(),
+            in_flight: None,
         }
     }
 
