@@ -128,7 +128,8 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         | Source::Failures
         | Source::Steps
         | Source::Series
-        | Source::Payments => None,
+        | Source::Payments
+        | Source::Books => None,
     }
 }
 

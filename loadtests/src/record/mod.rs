@@ -1,6 +1,7 @@
 //! What was measured, as data. Reports, claims and gates are pure functions of records.
 
 mod arm_figures;
+mod books;
 mod document;
 pub mod figures;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub mod store;
 mod trial;
 
 pub use arm_figures::{ArmFigure, arm_figures};
+pub use books::{AccountRow, Books, BrokenEntry, CouponRow};
 pub use document::{
     ArmDocument, ArmFacts, Decisions, RecordDocument, RoundDocument, RunFacts, SeriesRow,
     SweepFacts,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod books_check;
 mod boundary_search;
 mod broken_run;
 mod command;

@@ -51,6 +51,15 @@ fn an_arm_may_be_naive_and_says_what_comes_of_it() {
 }
 
 #[test]
+fn what_is_wrong_with_the_books_may_be_expected_without_a_gateway() {
+    let text = format!("{PLAIN}[[arms]]\nname = \"a\"\nexpects = [\"lost_update\"]\n");
+    assert_eq!(
+        plan_of(&text).arms[0].expects,
+        [Violation::LostUpdate].into()
+    );
+}
+
+#[test]
 fn mistakes_are_shown_with_their_line_and_the_fix() {
     for (section, message) in [
         (
