@@ -2,6 +2,7 @@
 
 mod arm_figures;
 mod document;
+mod event_figures;
 pub mod figures;
 #[cfg(test)]
 pub mod fixture;
@@ -22,6 +23,7 @@ pub use document::{
     ArmDocument, ArmFacts, Decisions, RecordDocument, RoundDocument, RunFacts, SeriesRow,
     SweepFacts,
 };
+pub use event_figures::BreakerState;
 pub use histograms::{HistogramError, new_histogram};
 pub use load_summary::{LoadSummary, Model, PhasePlan};
 pub use lookup::{PhaseFigure, UnknownFigure};
