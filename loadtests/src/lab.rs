@@ -22,7 +22,7 @@ use crate::fault::{FaultLog, Schedule};
 use crate::journey::Journeys;
 use crate::judge::{self, GeneratorAccount, Judge};
 use crate::measure::scrape::{self, Readings, Sources};
-use crate::measure::{SampleFile, SampleFileError, cpu, server};
+use crate::measure::{SampleFile, SampleFileError, breakers, cpu, server};
 use crate::record::figures::{self, Part};
 use crate::record::{Event, Finding, TrialRecord};
 use crate::scenario::{EnvironmentSpec, Lifetime, Process, Trial};
@@ -280,7 +280,14 @@ impl<'a> Lab<'a> {
             phases,
             histograms: load.histograms,
             seconds,
-            events: events(trial, faults.events.into_iter().chain(checked.healed)),
+            events: events(
+                trial,
+                faults
+                    .events
+                    .into_iter()
+                    .chain(breakers::transitions(&readings))
+                    .chain(checked.healed),
+            ),
             findings: faults
                 .findings
                 .into_iter()

@@ -266,11 +266,12 @@ impl ServerProcess {
 
     /// CPU time of it and all that it started, over its restarts.
     pub fn cpu_time(&self) -> Duration {
-        let (pid, before) = {
+        let (pid, before, at_end) = {
             let state = self.state();
-            (state.pid, state.cpu_before)
+            (state.pid, state.cpu_before, state.cpu_at_end)
         };
-        before + pid.map_or(Duration::ZERO, tree_cpu)
+        // One that is just being ended may be gone from the system's table already.
+        before + pid.map_or(Duration::ZERO, |pid| tree_cpu(pid).max(at_end))
     }
 
     fn remember_cpu(&self, pid: i32) {

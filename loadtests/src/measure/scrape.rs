@@ -1,11 +1,11 @@
 //! Reads the servers' figures while a trial runs: the `/metrics` of each instance and of the mock gateway
 //! every half second and at phase edges, the database's counters and every process's CPU seconds at phase edges.
 //!
-//! Invariant: counters never fall. A service that was restarted starts from 0 again; what it had
-//! counted when it was last read is added to what it counts now.
+//! Invariant: counters never fall. A service that was restarted starts from 0 again, or has not
+//! begun to count at all; what it had counted when it was last read is added to what it counts now.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,8 @@ pub struct Readings {
     pub all: Vec<Reading>,
     /// The indexes in `all` of the readings at the edges: the start, then the end of each phase.
     pub edges: Vec<usize>,
+    /// The start of the timeline, in Unix seconds: for what servers tell of moments.
+    pub began_unix_s: f64,
 }
 
 /// Keeps which metrics are worth remembering: a page holds many more than the figures need.
@@ -64,7 +66,10 @@ pub async fn watch(
     stop: CancellationToken,
 ) -> Readings {
     let mut reader = Reader::new(sources, zero, wanted);
-    let mut readings = Readings::default();
+    let mut readings = Readings {
+        began_unix_s: unix_seconds(zero),
+        ..Readings::default()
+    };
     let mut ticks = interval_at((Instant::now() + INTERVAL).into(), INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for edge in edges {
@@ -82,6 +87,15 @@ pub async fn watch(
         }
     }
     readings
+}
+
+/// By the system's clock, as it is now.
+fn unix_seconds(moment: Instant) -> f64 {
+    let now = Instant::now();
+    let now_unix = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ahead = moment.saturating_duration_since(now).as_secs_f64();
+    let ago = now.saturating_duration_since(moment).as_secs_f64();
+    now_unix.unwrap_or_default().as_secs_f64() + ahead - ago
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -133,9 +147,7 @@ impl<'a> Reader<'a> {
                     reading.answered.insert(*part);
                     let samples = exposition::parse(&text).into_iter();
                     let kept = samples.filter(|sample| (self.wanted)(&sample.name));
-                    reading
-                        .samples
-                        .extend(kept.map(|sample| counters.without_falls(sample)));
+                    reading.samples.extend(counters.without_falls(kept));
                 }
                 Ok(Err(_)) | Err(_) => {
                     reading.missed.insert(*part);
@@ -169,16 +181,37 @@ async fn page(client: &reqwest::Client, url: &str) -> Result<String, reqwest::Er
 #[derive(Default)]
 struct Monotone {
     seen: HashMap<(String, BTreeMap<String, String>), Carried>,
+    pages: u64,
 }
 
 #[derive(Default)]
 struct Carried {
     last: f64,
     before_restarts: f64,
+    /// The last page that it was on.
+    page: u64,
 }
 
 impl Monotone {
-    fn without_falls(&mut self, mut sample: Sample) -> Sample {
+    /// The samples of one whole page. A counter of before that is not on it counts on from there: one
+    /// appears only when it first counts, after a restart again.
+    fn without_falls(&mut self, page: impl Iterator<Item = Sample>) -> Vec<Sample> {
+        self.pages += 1;
+        let mut samples: Vec<Sample> = page.map(|sample| self.carried_on(sample)).collect();
+        for ((name, labels), carried) in &mut self.seen {
+            if carried.page < self.pages {
+                carried.before_restarts += std::mem::take(&mut carried.last);
+                samples.push(Sample {
+                    name: name.clone(),
+                    labels: labels.clone(),
+                    value: carried.before_restarts,
+                });
+            }
+        }
+        samples
+    }
+
+    fn carried_on(&mut self, mut sample: Sample) -> Sample {
         if !is_counter(&sample.name) {
             return sample;
         }
@@ -190,6 +223,7 @@ impl Monotone {
             carried.before_restarts += carried.last;
         }
         carried.last = sample.value;
+        carried.page = self.pages;
         sample.value += carried.before_restarts;
         sample
     }
@@ -220,20 +254,32 @@ mod tests {
     #[test]
     fn a_counter_goes_on_after_a_restart_and_a_gauge_may_fall() {
         let mut counters = Monotone::default();
-        let mut total = |value| {
-            counters
-                .without_falls(sample("requests_total", value))
-                .value
-        };
+        let mut total = |value| counters.carried_on(sample("requests_total", value)).value;
         assert_eq!(
             [total(10.0), total(15.0), total(2.0), total(3.0), total(1.0)],
             [10.0, 15.0, 17.0, 18.0, 19.0]
         );
         let mut gauge = |value| {
             counters
-                .without_falls(sample("db_client_connection_count", value))
+                .carried_on(sample("db_client_connection_count", value))
                 .value
         };
         assert_eq!([gauge(10.0), gauge(2.0)], [10.0, 2.0]);
+    }
+
+    #[test]
+    fn a_counter_that_a_restarted_service_does_not_show_yet_keeps_what_it_had() {
+        let mut counters = Monotone::default();
+        let mut total = |shown: Option<f64>| {
+            let page = shown.map(|value| sample("requests_total", value));
+            let gauge = sample("db_client_connection_count", 3.0);
+            let samples = counters.without_falls(page.into_iter().chain([gauge]));
+            let counters = samples.iter().filter(|s| s.name == "requests_total");
+            counters.map(|sample| sample.value).sum::<f64>()
+        };
+        assert_eq!(
+            [Some(10.0), None, None, Some(4.0), Some(5.0)].map(&mut total),
+            [10.0, 10.0, 10.0, 14.0, 15.0]
+        );
     }
 }

@@ -128,6 +128,7 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         | Source::Failures
         | Source::Steps
         | Source::Series
+        | Source::Events
         | Source::Payments
         | Source::Books => None,
     }
@@ -286,8 +287,15 @@ mod tests {
     }
 
     fn one_phase(all: Vec<Reading>) -> BTreeMap<String, Option<f64>> {
-        let edges = vec![0, all.len() - 1];
-        of_phase(&Readings { all, edges }, 0)
+        of_phase(&readings(all), 0)
+    }
+
+    fn readings(all: Vec<Reading>) -> Readings {
+        Readings {
+            edges: vec![0, all.len() - 1],
+            all,
+            ..Readings::default()
+        }
     }
 
     #[test]
@@ -386,13 +394,7 @@ mod tests {
             missed(10_000),
         ];
         assert_eq!(one_phase(far.clone())["pool_timeouts"], None);
-        let lost = incomplete(
-            &Readings {
-                all: far,
-                edges: vec![0, 2],
-            },
-            0,
-        );
+        let lost = incomplete(&readings(far), 0);
         assert!(lost.contains("pool_timeouts") && lost.contains("pool_pending_max"));
     }
 
@@ -427,6 +429,7 @@ mod tests {
             &Readings {
                 all: all.clone(),
                 edges,
+                ..Readings::default()
             },
             0,
         );
@@ -441,6 +444,7 @@ mod tests {
         let without = Readings {
             all,
             edges: vec![0, 1],
+            ..Readings::default()
         };
         assert_eq!(of_phase(&without, 0)["gateway_charges"], None);
         assert!(incomplete(&without, 0).is_empty());
@@ -449,9 +453,7 @@ mod tests {
     #[test]
     fn a_histogram_without_growth_has_no_mean() {
         let page = "db_client_connection_wait_time_seconds_count 3\ndb_client_connection_wait_time_seconds_sum 1";
-        assert_eq!(
-            one_phase(vec![reading(0, page), reading(1_000, page)])["pool_wait_mean_ms"],
-            None
-        );
+        let figures = one_phase(vec![reading(0, page), reading(1_000, page)]);
+        assert_eq!(figures["pool_wait_mean_ms"], None);
     }
 }

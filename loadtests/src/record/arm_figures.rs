@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::scenario::{Fault, ProcessFault, Slo, Trial};
+use crate::scenario::{EnvironmentSpec, Slo, Trial};
 use crate::stats::{self, Recovery};
 use crate::units;
 
-use super::{Event, HEALED, SecondRecord, TrialRecord};
+use super::event_figures::{breaker_close_s, breaker_open_s, heal_s, in_flight_at_kill};
+use super::{Event, SecondRecord, TrialRecord};
 
 /// A number, or `"never"`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,20 +20,34 @@ pub enum ArmFigure {
 
 /// The arm figures of one trial by name; `None` where the trial does not tell.
 pub fn arm_figures(record: &TrialRecord) -> BTreeMap<String, Option<ArmFigure>> {
-    let mut figures = BTreeMap::from([("recovery_s".to_owned(), recovery_s(record))]);
+    let disturbance = disturbance(&record.trial, &record.events);
+    let mut figures = vec![("recovery_s", recovery_s(record))];
+    // Nothing is known of the breakers of a service that is not ours.
+    if matches!(record.trial.environment, EnvironmentSpec::Lab(_)) {
+        figures.extend([
+            (
+                "breaker_open_s",
+                breaker_open_s(&record.events, disturbance),
+            ),
+            (
+                "breaker_close_s",
+                breaker_close_s(&record.events, disturbance),
+            ),
+        ]);
+    }
     if let Some(tried) = record.payments_tried {
-        let of_payments = [
+        figures.extend([
             ("payments_tried", Some(ArmFigure::Number(tried as f64))),
             ("in_flight_at_kill", in_flight_at_kill(record)),
-            ("heal_s", heal_s(record)),
-        ];
-        figures.extend(of_payments.map(|(name, figure)| (name.to_owned(), figure)));
+            ("heal_s", heal_s(&record.events, disturbance)),
+        ]);
     }
     for (violation, count) in record.violations.iter().flatten() {
         let count = ArmFigure::Number(*count as f64);
-        figures.insert(violation.figure().to_owned(), Some(count));
+        figures.push((violation.figure(), Some(count)));
     }
-    figures
+    let named = |(name, figure): (&str, _)| (name.to_owned(), figure);
+    figures.into_iter().map(named).collect()
 }
 
 /// The median over rounds; `None` when some round does not tell.
@@ -73,27 +88,6 @@ fn recovery_s(record: &TrialRecord) -> Option<ArmFigure> {
         Recovery::After(seconds) => ArmFigure::Number(seconds),
         Recovery::Never => ArmFigure::Never,
     })
-}
-
-/// `None` where nothing was killed, and where the number at some kill is not known.
-fn in_flight_at_kill(record: &TrialRecord) -> Option<ArmFigure> {
-    let is_kill = |fault: &Fault| {
-        let kill = ProcessFault::Kill;
-        matches!(fault, Fault::Process { kind, .. } if *kind == kill)
-    };
-    let spans = record.trial.faults.iter();
-    let kills = spans.filter(|span| is_kill(&span.fault)).count();
-    let counted: Vec<u64> = record.events.iter().filter_map(|e| e.in_flight).collect();
-    let fewest = counted.iter().min().filter(|_| counted.len() == kills);
-    fewest.map(|count| ArmFigure::Number(*count as f64))
-}
-
-fn heal_s(record: &TrialRecord) -> Option<ArmFigure> {
-    let (_, end) = disturbance(&record.trial, &record.events)?;
-    let mut healed = record.events.iter().filter(|event| event.kind == HEALED);
-    Some(healed.next().map_or(ArmFigure::Never, |event| {
-        ArmFigure::Number((event.at_s - end).max(0.0))
-    }))
 }
 
 fn meets(slo: Slo, second: &SecondRecord) -> bool {
@@ -292,55 +286,6 @@ mod tests {
         assert_eq!(
             with(&mut record, Some(18), Some(0.2)),
             Some(ArmFigure::Never)
-        );
-    }
-
-    fn of_payments(record: &TrialRecord, figure: &str) -> Option<ArmFigure> {
-        arm_figures(record).get(figure).copied().flatten()
-    }
-
-    #[test]
-    fn payments_have_healed_when_nothing_was_open_and_never_where_that_was_not_seen() {
-        let mut record = fixture::record("a", 1, 0);
-        assert_eq!(of_payments(&record, "heal_s"), None, "nothing was compared");
-        record.payments_tried = Some(7);
-        assert_eq!(
-            of_payments(&record, "payments_tried"),
-            Some(ArmFigure::Number(7.0))
-        );
-        assert_eq!(of_payments(&record, "heal_s"), Some(ArmFigure::Never));
-        let mut healed = record.events[1].clone();
-        healed.kind = HEALED.to_owned();
-        healed.at_s += 12.5;
-        record.events.push(healed);
-        assert_eq!(
-            of_payments(&record, "heal_s"),
-            Some(ArmFigure::Number(12.5))
-        );
-    }
-
-    #[test]
-    fn of_all_kills_the_one_with_the_fewest_payments_counts_and_none_may_be_unknown() {
-        let mut record = fixture::record("a", 1, 0);
-        record.payments_tried = Some(7);
-        assert_eq!(of_payments(&record, "in_flight_at_kill"), None);
-        let kill = crate::scenario::FaultSpan {
-            fault: Fault::Process {
-                process: crate::scenario::Process::Service,
-                kind: ProcessFault::Kill,
-            },
-            ..record.trial.faults[0].clone()
-        };
-        record.trial.faults.extend([kill.clone(), kill]);
-        let mut killed = record.events[0].clone();
-        killed.in_flight = Some(40);
-        record.events.push(killed.clone());
-        assert_eq!(of_payments(&record, "in_flight_at_kill"), None);
-        killed.in_flight = Some(31);
-        record.events.push(killed);
-        assert_eq!(
-            of_payments(&record, "in_flight_at_kill"),
-            Some(ArmFigure::Number(31.0))
         );
     }
 

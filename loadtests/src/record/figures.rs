@@ -62,6 +62,8 @@ pub enum Source {
     Steps,
     /// The per-second series of a whole trial.
     Series,
+    /// The events of a trial.
+    Events,
     /// The comparison of what clients were told, the service's rows and the gateway's ledger, and
     /// what was seen of payments besides.
     Payments,
@@ -162,9 +164,14 @@ impl Unit {
     }
 }
 
-/// Whether some figure reads this metric: the name of a sample, with a histogram's suffix.
+/// When each circuit breaker of the service last got into each of its states, in Unix seconds: what
+/// the events of breakers are made of.
+pub const BREAKER_TRANSITIONS: &str = "target_circuit_breaker_transition_timestamp_seconds";
+
+/// Whether some figure or event reads this metric: the name of a sample, with a histogram's suffix.
 pub fn reads_metric(sample: &str) -> bool {
-    SERVER.iter().flat_map(Figure::metrics).any(|metric| {
+    let of_figures = SERVER.iter().flat_map(Figure::metrics);
+    of_figures.chain([BREAKER_TRANSITIONS]).any(|metric| {
         sample
             .strip_prefix(metric)
             .is_some_and(|rest| matches!(rest, "" | "_bucket" | "_sum" | "_count"))

@@ -3,6 +3,7 @@
 mod arm_figures;
 mod books;
 mod document;
+mod event_figures;
 pub mod figures;
 #[cfg(test)]
 pub mod fixture;
@@ -24,6 +25,7 @@ pub use document::{
     ArmDocument, ArmFacts, Decisions, RecordDocument, RoundDocument, RunFacts, SeriesRow,
     SweepFacts,
 };
+pub use event_figures::BreakerState;
 pub use histograms::{HistogramError, new_histogram};
 pub use load_summary::{LoadSummary, Model, PhasePlan};
 pub use lookup::{PhaseFigure, UnknownFigure};

@@ -266,16 +266,23 @@ fn charts_are_files_that_the_markdown_shows() {
 #[test]
 fn a_breaker_that_opened_is_drawn_and_one_that_never_did_is_not() {
     let report = rendered(|document| {
-        for row in &mut document.series {
-            let opened = row.arm == "naive" && row.second.second == 3;
-            let open = if opened { 1.0 } else { 0.0 };
-            let figure = "breaker_open_max".to_owned();
-            row.second.server.insert(figure, Some(open));
+        let naive = document.arms.iter_mut().find(|arm| arm.name == "naive");
+        let round = &mut naive.unwrap().rounds[0];
+        for (at_s, kind) in [(3.0, "breaker_open"), (5.0, "breaker_half_open")] {
+            let mut event = round.events[0].clone();
+            (event.at_s, event.kind) = (at_s, kind.to_owned());
+            round.events.push(event);
         }
     });
-    let drawn = |name: &str| report.charts.iter().any(|chart| chart.name == name);
-    assert!(drawn("arm-naive-breaker.svg"));
-    assert!(!drawn("arm-budget-breaker.svg"));
+    let latency = |arm: &str| {
+        let name = format!("arm-{arm}-latency.svg");
+        let chart = report.charts.iter().find(|chart| chart.name == name);
+        chart.unwrap().svg.clone()
+    };
+    for state in [">breaker open<", ">breaker half-open<"] {
+        assert!(latency("naive").contains(state));
+        assert!(!latency("budget").contains(state));
+    }
 }
 
 #[test]

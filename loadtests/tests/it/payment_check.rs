@@ -1,5 +1,5 @@
 //! The checker of payments in small labs: careful clients and services leave nothing to find, and the
-//! mistakes that it is there for are found.
+//! mistakes that it is there for are found. Who is told that a payment is being confirmed hears the end.
 
 use std::fs;
 
@@ -118,4 +118,54 @@ fn an_arm_that_shows_the_mistake_passes_with_it() {
             .iter()
             .all(|(_, detail)| detail.contains("as expected"))
     );
+}
+
+/// While every answer is lost, nobody can be told more than 202; the service tries once, and so does
+/// the client.
+const POLLED: &str = r#"
+name = "polling"
+title = "Every answer of the gateway is lost for a while"
+[environment]
+dataset = { members = 100, posts = 100 }
+[gateway]
+latency = { fixed = "5ms" }
+[service]
+payment.timeout.read = "200ms"
+payment.retry.max_retries = 0
+payment.reconcile.interval = "200ms"
+payment.reconcile.attempts = 100
+[load]
+closed = { users = 4 }
+deadline = "30s"
+journeys = { pay_and_poll = 1 }
+[[phases]]
+name = "lost"
+duration = "1s"
+faults = [{ on = "gateway", kind = "answer_lost", value = 1.0 }]
+[[phases]]
+name = "well"
+duration = "500ms"
+"#;
+
+#[test]
+fn who_is_told_that_a_payment_is_being_confirmed_polls_until_it_has_succeeded() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.toml"), POLLED).unwrap();
+    let ended = command::run(folder.path(), &["run", "x.toml", "--out", "out"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.all());
+    let record = command::record(&folder.path().join("out"));
+    assert_eq!(findings(&record), [], "{}", ended.all());
+
+    let phase = &record["arms"][0]["rounds"][0]["phases"][0];
+    assert_eq!(phase["name"], "lost");
+    let count = |step: &str, member: &str| phase["steps"][step][member].as_u64().unwrap();
+    // An arrival of this journey is ok only when its client was told SUCCEEDED.
+    assert!(phase["ok"].as_u64().unwrap() >= 4, "{phase}");
+    assert_eq!(phase["ok"], phase["offered"], "{phase}");
+    assert_eq!(count("POST /payments", "failed"), 0, "{phase}");
+    // One attempt to pay each: what follows are questions, and they brought the outcome.
+    assert_eq!(count("POST /payments", "count"), phase["ok"], "{phase}");
+    assert!(count("GET /payments/{id}", "count") >= 4, "{phase}");
+    let attempts = count("POST /payments", "count") + count("GET /payments/{id}", "count");
+    assert_eq!(phase["attempts"].as_u64(), Some(attempts), "{phase}");
 }

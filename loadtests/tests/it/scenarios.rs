@@ -117,11 +117,14 @@ fn call_in_transaction_textbook() {
 #[test]
 fn circuit_breaker() {
     let record = quick("circuit-breaker");
-    let enabled =
-        |arm: usize| &record["arms"][arm]["effective"]["service"]["payment"]["breaker"]["enabled"];
+    let breaker = |arm: usize| &record["arms"][arm]["effective"]["service"]["payment"]["breaker"];
+    let enabled = |arm: usize| &breaker(arm)["enabled"];
     assert_eq!((enabled(0), enabled(1)), (&false.into(), &true.into()));
+    assert_eq!(breaker(3)["slow_after"], "500ms");
     assert_the_gateway_was_disturbed(&record);
     assert_no_wrong_payments(&record, &["still_pending"]);
+    // The figures are there where there is a breaker; when it opens is not for a quick run to say.
+    assert!(!record["arms"][1]["figures"]["breaker_open_s"].is_null());
     for arm in record["arms"].as_array().unwrap() {
         let phases = arm["rounds"][0]["phases"].as_array().unwrap();
         let reached = phases
@@ -193,6 +196,40 @@ fn assert_no_wrong_payments(record: &Value, but: &[&str]) {
     }
 }
 
+#[test]
+fn payment_integrity() {
+    let record = quick("payment-integrity");
+    for (arm, on_timeout) in [(0, "pending"), (1, "fail")] {
+        let service = &record["arms"][arm]["effective"]["service"];
+        assert_eq!(service["payment"]["on_timeout"], on_timeout);
+        assert_payments_were_compared(&record["arms"][arm], 5);
+    }
+}
+
+/// Its arms are those of the shorter one; here is only what is longer.
+#[test]
+fn payment_integrity_long() {
+    let record = quick_of("payment-integrity-long", &["--arm", "safe"]);
+    assert_payments_were_compared(&record["arms"][0], 9);
+}
+
+fn assert_payments_were_compared(arm: &Value, kills: usize) {
+    let round = &arm["rounds"][0];
+    let events = round["events"].as_array().unwrap();
+    let counted = events.iter().filter(|event| event["in_flight"].is_u64());
+    assert_eq!(counted.count(), kills, "{events:?}");
+    let tried = arm["figures"]["payments_tried"].as_f64();
+    assert!(tried > Some(0.0), "{}", arm["figures"]);
+    // In a quick run there is no time to find out what became of every payment.
+    let mut codes: Vec<&str> = vec!["still_pending"];
+    if arm["name"] == "naive" {
+        codes.extend(["double_charge", "orphan"]);
+    }
+    let findings = round["findings"].as_array().unwrap();
+    let is_wrong = |finding: &Value| !codes.contains(&finding["code"].as_str().unwrap());
+    assert!(!findings.iter().any(is_wrong), "{findings:?}");
+}
+
 fn assert_the_gateway_was_disturbed(record: &Value) {
     for arm in record["arms"].as_array().unwrap() {
         let round = &arm["rounds"][0];
@@ -208,12 +245,15 @@ fn assert_the_gateway_was_disturbed(record: &Value) {
 
 /// Runs a scenario quickly and checks what holds for each of them.
 fn quick(name: &str) -> Value {
+    quick_of(name, &[])
+}
+
+/// With more arguments.
+fn quick_of(name: &str, more: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let ended = command::run(
-        folder.path(),
-        &["run", name, "--quick", "--out", out.to_str().unwrap()],
-    );
+    let arguments = ["run", name, "--quick", "--out", out.to_str().unwrap()];
+    let ended = command::run(folder.path(), &[&arguments, more].concat());
     let record = command::record(&out);
 
     // A machine that is busy with other tests may starve the generator, and the run must say so.

@@ -22,6 +22,7 @@ mod order;
 mod overload;
 mod paging;
 mod payment;
+mod payment_deadline;
 mod payment_faults;
 mod payment_guards;
 mod payment_knobs;

@@ -93,6 +93,12 @@ async fn the_budget_pays_for_no_retry_when_nothing_succeeds() {
     );
 }
 
+fn unix_seconds() -> f64 {
+    let now = std::time::SystemTime::now();
+    let since_epoch = now.duration_since(std::time::UNIX_EPOCH);
+    since_epoch.unwrap().as_secs_f64()
+}
+
 #[tokio::test]
 async fn an_open_breaker_fails_at_once_and_spares_the_gateway() {
     let paying = paying(&[
@@ -103,6 +109,7 @@ async fn an_open_breaker_fails_at_once_and_spares_the_gateway() {
     ])
     .await;
     paying.gateway.script([error(), error(), error()]);
+    let before = unix_seconds();
     for number in 0..3 {
         assert_eq!(paying.pay(&format!("k{number}")).await.status, 202);
     }
@@ -110,6 +117,14 @@ async fn an_open_breaker_fails_at_once_and_spares_the_gateway() {
         .pay("k3")
         .await
         .assert_problem(503, "gateway_unavailable");
+    let opened = "target_circuit_breaker_transition_timestamp_seconds";
+    let at = async |to| paying.app.metric(opened, &[to]).await;
+    let opened_at = at("to=\"open\"").await;
+    assert!(
+        (before..=unix_seconds()).contains(&opened_at),
+        "{opened_at}"
+    );
+    assert_eq!(at("to=\"half_open\"").await, 0.0);
     assert_eq!(paying.gateway.asked().len(), 3);
     let open = &["name=\"payment_gateway\"", "state=\"open\""];
     assert_eq!(

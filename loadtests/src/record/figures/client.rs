@@ -119,6 +119,20 @@ pub const ARM: &[Figure] = &[
         doc: "Seconds from the end of the disturbance (the last fault; without faults, the last phase above the first judged phase's rate) to the first of 5 seconds in a row in which ok / offered is at least 95 % of its level before, or in which the scenario's [slo] holds; \"never\", and infinity in claims, when that does not happen within the timeline.",
     },
     Figure {
+        name: "breaker_open_s",
+        unit: Unit::Seconds,
+        fold: Fold::Max,
+        source: Source::Events,
+        doc: "Seconds from the beginning of the first fault to the first opening of a circuit breaker of the service; \"never\", and infinity in claims, when none opened.",
+    },
+    Figure {
+        name: "breaker_close_s",
+        unit: Unit::Seconds,
+        fold: Fold::Max,
+        source: Source::Events,
+        doc: "Seconds from the end of the last fault to the moment at which every circuit breaker that had opened was closed and stayed so, 0 when that was earlier; \"never\", and infinity in claims, when one was not closed at the end of the timeline; unknown when none opened.",
+    },
+    Figure {
         name: "payments_tried",
         unit: Unit::Count,
         fold: Fold::Max,

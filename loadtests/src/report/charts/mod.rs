@@ -1,5 +1,6 @@
 //! Which charts a record has, and what is drawn in them.
 
+mod breaker;
 mod compared;
 mod over_time;
 mod search;

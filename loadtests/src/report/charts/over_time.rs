@@ -7,7 +7,7 @@ use crate::record::{ArmDocument, Event, RecordDocument, SecondRecord};
 use crate::stats;
 
 use super::super::svg::{Axis, Band, BandKind, Chart, Scale, Series, Style};
-use super::{millis, slug};
+use super::{breaker, millis, slug};
 
 pub(super) type Reading = fn(&SecondRecord) -> Option<f64>;
 
@@ -20,11 +20,6 @@ const POOL: [(&str, &str); 3] = [
     ("pool_size_max", "open"),
     ("pool_in_use_max", "in use"),
     ("pool_pending_max", "requests waiting"),
-];
-/// States of the service's circuit breakers, and how the legend calls them.
-const BREAKER: [(&str, &str); 2] = [
-    ("breaker_open_max", "open"),
-    ("breaker_half_open_max", "half-open, trying"),
 ];
 
 /// Throughput, latency and, where the service told, its connection pool.
@@ -49,6 +44,7 @@ pub fn of_arm(document: &RecordDocument, arm: &ArmDocument) -> Vec<Chart> {
     ];
     let timeline = Timeline::of(document, Some(arm));
     latencies.extend(deadline(&timeline, arm));
+    latencies.extend(breaker::states(arm, timeline.end));
     let mut charts = vec![
         rate_chart(
             &timeline,
@@ -65,7 +61,6 @@ pub fn of_arm(document: &RecordDocument, arm: &ArmDocument) -> Vec<Chart> {
             latencies,
         ),
     ];
-    charts.extend(breaker_chart(document, &timeline, arm));
     charts.extend(pool_chart(document, &timeline, arm));
     charts
 }
@@ -83,27 +78,6 @@ fn pool_chart(document: &RecordDocument, timeline: &Timeline, arm: &ArmDocument)
         lines,
     );
     "connections, requests".clone_into(&mut chart.y.label);
-    Some(chart)
-}
-
-/// `None` where no breaker ever left its closed state.
-fn breaker_chart(
-    document: &RecordDocument,
-    timeline: &Timeline,
-    arm: &ArmDocument,
-) -> Option<Chart> {
-    let lines = readings(document, arm, &BREAKER);
-    if values(&lines).all(|breakers| breakers == 0.0) {
-        return None;
-    }
-    let mut chart = rate_chart(
-        timeline,
-        &format!("arm-{}-breaker", slug(&arm.name)),
-        &format!("{}: circuit breaker", arm.name),
-        "Circuit breakers of the service that were open or half-open in each second; closed where both are 0.",
-        lines,
-    );
-    "breakers".clone_into(&mut chart.y.label);
     Some(chart)
 }
 

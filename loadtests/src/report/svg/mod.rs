@@ -66,6 +66,9 @@ pub enum Style {
     Reference,
     /// Vertical bars: each two points that follow each other are the ends of one.
     Interval(usize),
+    /// Thick lines just above the axis: each two points that follow each other are the ends of one,
+    /// whatever their y.
+    Stretches(usize),
     /// Dots only, of the palette's colour of this number; not in the legend.
     Dots(usize),
 }

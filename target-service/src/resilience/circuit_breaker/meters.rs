@@ -1,5 +1,7 @@
 //! What a breaker tells about itself.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use metrics::{Counter, Gauge, counter, gauge};
 
 use super::machine::State;
@@ -37,6 +39,8 @@ pub(super) struct Meters {
     /// 1 for the state that it is in, 0 for the others.
     states: [Gauge; State::ALL.len()],
     transitions: [Counter; State::ALL.len()],
+    /// When it last got into each state, in Unix seconds: finer than scrapes are. 0: never.
+    since: [Gauge; State::ALL.len()],
     calls: [Counter; Fate::ALL.len()],
     slow: Counter,
 }
@@ -49,6 +53,9 @@ impl Meters {
             ),
             transitions: State::ALL.map(|state| {
                 counter!("target_circuit_breaker_transitions_total", "name" => name, "to" => state.label())
+            }),
+            since: State::ALL.map(|state| {
+                gauge!("target_circuit_breaker_transition_timestamp_seconds", "name" => name, "to" => state.label())
             }),
             calls: Fate::ALL.map(|fate| {
                 counter!("target_circuit_breaker_calls_total", "name" => name, "outcome" => fate.label())
@@ -65,6 +72,8 @@ impl Meters {
 
     pub(super) fn transition(&self, to: State) {
         self.transitions[to as usize].increment(1);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        self.since[to as usize].set(since_epoch.unwrap_or_default().as_secs_f64());
         self.is_in(to);
     }
 

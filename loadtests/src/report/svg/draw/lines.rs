@@ -11,6 +11,8 @@ const THIN: f64 = 1.8;
 const WIDE: f64 = 5.4;
 /// By how much a line is wider than the next, when there are few.
 const STEP: f64 = 0.9;
+/// The height of a stretch.
+const THICK: f64 = 7.0;
 /// Half the width of the ends of an interval.
 const CAP: f64 = 5.0;
 
@@ -26,13 +28,19 @@ impl Look {
             Style::Line(number) => {
                 format!("s s{} d{}", number % COLOURS, number % DASHES)
             }
-            Style::DottedLine(number) | Style::Dots(number) | Style::Interval(number) => {
+            Style::DottedLine(number)
+            | Style::Dots(number)
+            | Style::Interval(number)
+            | Style::Stretches(number) => {
                 format!("s s{}", number % COLOURS)
             }
             Style::Reference => "s reference".to_owned(),
         };
         let width = match style {
             Style::Line(number) => format!(r#" style="stroke-width:{:.1}""#, width(chart, number)),
+            Style::Stretches(_) => {
+                format!(r#" style="stroke-width:{THICK:.1};stroke-linecap:butt""#)
+            }
             _ => String::new(),
         };
         Self { class, width }
@@ -75,6 +83,10 @@ impl Frame<'_> {
         let look = Look::of(self.chart, series.style);
         if matches!(series.style, Style::Interval(_)) {
             self.intervals(series, &look);
+            return;
+        }
+        if matches!(series.style, Style::Stretches(_)) {
+            self.stretches(series, &look);
             return;
         }
         if !matches!(series.style, Style::Dots(_)) {
@@ -123,6 +135,16 @@ impl Frame<'_> {
             let (left, right) = (x - CAP, x + CAP);
             self.line(format_args!(
                 r#"<path {look} d="M{left:.1},{low:.1}H{right:.1}M{x:.1},{low:.1}V{high:.1}M{left:.1},{high:.1}H{right:.1}"/>"#
+            ));
+        }
+    }
+
+    fn stretches(&mut self, series: &Series, look: &Look) {
+        let y = self.top + PLOT_HEIGHT - THICK;
+        for ends in series.points.chunks_exact(2) {
+            let (from, to) = (self.x(ends[0].0), self.x(ends[1].0));
+            self.line(format_args!(
+                r#"<line {look} x1="{from:.1}" y1="{y:.1}" x2="{to:.1}" y2="{y:.1}"/>"#
             ));
         }
     }

@@ -120,7 +120,8 @@ fn fill(series: &Series) -> String {
         Style::Line(number)
         | Style::DottedLine(number)
         | Style::Interval(number)
-        | Style::Dots(number) => format!("b{}", number % FILLS),
+        | Style::Dots(number)
+        | Style::Stretches(number) => format!("b{}", number % FILLS),
         Style::Reference => "b0".to_owned(),
     }
 }
