@@ -1,0 +1,33 @@
+//! The scenarios about calling the payment gateway: each runs, with what its arms say in force.
+
+use serde_json::Value;
+
+use super::quick;
+
+#[test]
+fn http_pool() {
+    let record = quick("http-pool");
+    let client = |arm: usize| &payment(&record, arm)["http"];
+    assert_eq!(client(0)["keep_alive"], true);
+    assert_eq!(client(1)["keep_alive"], false);
+    assert_eq!(client(2)["max_connections"], 2);
+    let calls = sum(&record, 1, "gateway_charge_calls");
+    let connects = sum(&record, 1, "gateway_connects");
+    // At the edges of a phase a connection may be counted before its call.
+    assert!(
+        calls > 0.0 && connects >= 0.5 * calls,
+        "{connects}, {calls}"
+    );
+}
+
+/// What the running service says of its payments.
+fn payment(record: &Value, arm: usize) -> &Value {
+    &record["arms"][arm]["effective"]["service"]["payment"]
+}
+
+/// A figure of the servers, over the judged phases of an arm.
+fn sum(record: &Value, arm: usize, figure: &str) -> f64 {
+    let phases = record["arms"][arm]["rounds"][0]["phases"].as_array();
+    let of = |phase: &Value| phase["server"][figure].as_f64();
+    phases.unwrap().iter().filter_map(of).sum()
+}
