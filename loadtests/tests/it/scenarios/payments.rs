@@ -1,6 +1,6 @@
 //! The scenarios about calling the payment gateway: each runs, with what its arms say in force.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::quick;
 
@@ -18,6 +18,33 @@ fn http_pool() {
         calls > 0.0 && connects >= 0.5 * calls,
         "{connects}, {calls}"
     );
+}
+
+#[test]
+fn timeouts() {
+    let record = quick("timeouts");
+    let said: Vec<_> = (0..4)
+        .map(|arm| {
+            let payment = payment(&record, arm);
+            let compare = &payment["reconcile"]["compare"];
+            json!([payment["timeout"]["read"], payment["on_timeout"], compare])
+        })
+        .collect();
+    assert_eq!(
+        json!(said),
+        json!([
+            ["1s", "fail", "0s"],
+            ["1s", "fail", "5s"],
+            ["1s", "pending", "10s"],
+            ["15s", "pending", "10s"]
+        ])
+    );
+    for arm in 0..4 {
+        assert!(sum(&record, arm, "payments_paid") > 0.0, "arm {arm}");
+        // Compared, whatever there is to find in so short a time.
+        let figures = &record["arms"][arm]["figures"];
+        assert!(figures["orphans"].is_number(), "{figures}");
+    }
 }
 
 /// What the running service says of its payments.
