@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::quick;
+use super::{assert_the_gateway_was_disturbed, quick};
 
 #[test]
 fn http_pool() {
@@ -44,6 +44,21 @@ fn timeouts() {
         // Compared, whatever there is to find in so short a time.
         let figures = &record["arms"][arm]["figures"];
         assert!(figures["orphans"].is_number(), "{figures}");
+    }
+}
+
+#[test]
+fn retry() {
+    let record = quick("retry");
+    let retry = |arm: usize| &payment(&record, arm)["retry"];
+    assert_eq!(retry(0)["max_retries"], 0);
+    assert_eq!(retry(1)["max_retries"], 2);
+    assert_eq!(retry(1)["on"]["timeout"], true);
+    assert_eq!(retry(2)["on"]["timeout"], false);
+    assert_the_gateway_was_disturbed(&record);
+    let events = record["arms"][0]["rounds"][0]["events"].to_string();
+    for fault in ["errors 0.2", "declines 0.2", "reset", "latency 2s"] {
+        assert!(events.contains(fault), "{fault} in {events}");
     }
 }
 
