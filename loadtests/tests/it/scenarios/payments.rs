@@ -62,6 +62,17 @@ fn retry() {
     }
 }
 
+#[test]
+fn idempotency() {
+    let record = quick("idempotency");
+    let events = record["arms"][2]["rounds"][0]["events"].to_string();
+    assert!(events.contains("latency 1500ms on the gateway"), "{events}");
+    for arm in [0, 2] {
+        let figures = &record["arms"][arm]["figures"];
+        assert_eq!(figures["double_charges"], 0.0, "{figures}");
+    }
+}
+
 /// What the running service says of its payments.
 fn payment(record: &Value, arm: usize) -> &Value {
     &record["arms"][arm]["effective"]["service"]["payment"]
