@@ -73,6 +73,21 @@ fn idempotency() {
     }
 }
 
+#[test]
+fn gateway_tps() {
+    let record = quick("gateway-tps");
+    for (arm, mode) in ["inline", "inline", "queued"].iter().enumerate() {
+        assert_eq!(payment(&record, arm)["mode"], *mode);
+        let gateway = &record["arms"][arm]["effective"]["gateway"];
+        assert_eq!(gateway["rate_limit"], 100, "{gateway}");
+        assert!(sum(&record, arm, "payments_paid") > 0.0, "arm {arm}");
+    }
+    // Customers ask every 2 s, and in a quick run have no patience for that.
+    let queued = record["arms"][2]["rounds"][0]["phases"].to_string();
+    assert!(queued.contains("POST /payments"), "{queued}");
+    assert!(!queued.contains("GET /payments/{id}"), "{queued}");
+}
+
 /// What the running service says of its payments.
 fn payment(record: &Value, arm: usize) -> &Value {
     &record["arms"][arm]["effective"]["service"]["payment"]
