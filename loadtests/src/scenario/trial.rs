@@ -129,12 +129,22 @@ pub struct LoadSpec {
     pub retry: RetryPolicy,
     #[serde(default)]
     pub keys: Keys,
+    /// In the built-in journeys that pay: between two questions about a payment that is being confirmed.
+    #[serde(with = "duration_text", default = "LoadSpec::usual_poll")]
+    pub poll_every: Duration,
     /// At least one, weights above 0.
     pub journeys: Vec<WeightedJourney>,
     /// The scenario's own journeys; what is named in `journeys` and not here is built in.
     pub definitions: Vec<JourneyDefinition>,
     /// Sent with every request.
     pub headers: BTreeMap<String, String>,
+}
+
+impl LoadSpec {
+    /// How often people look again where the scenario does not say.
+    pub const fn usual_poll() -> Duration {
+        Duration::from_millis(500)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -203,6 +203,7 @@ fn settle(load: Load, definitions: Vec<JourneyDefinition>, phases: &[Phase]) -> 
         deadline: load.deadline,
         retry: load.retry,
         keys: load.keys,
+        poll_every: load.poll_every,
         journeys: load.journeys,
         definitions,
         headers: load.headers,

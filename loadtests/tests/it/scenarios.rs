@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use crate::command;
 
+mod payments;
+
 #[test]
 fn smoke() {
     let record = quick("smoke");

@@ -130,6 +130,38 @@ pub const SERVER: &[Figure] = &[
         &[],
         "Most requests that waited for a place at the mock gateway.",
     ),
+    histogram(
+        "gateway_call_mean_ms",
+        Fold::Mean,
+        "http_client_request_duration_seconds",
+        "Mean time of a call to the payment gateway, from connecting to the end of the answer; without the wait for a place.",
+    ),
+    labelled_counter(
+        "gateway_charge_calls",
+        "http_client_request_duration_seconds_count",
+        &[
+            ("http_request_method", "POST"),
+            ("url_template", "/payments"),
+        ],
+        "Of gateway_calls: those that were to charge, repeated ones included.",
+    ),
+    labelled_counter(
+        "gateway_refusals",
+        "http_client_request_duration_seconds_count",
+        &[("http_response_status_code", "429")],
+        "Of gateway_calls: those that the payment gateway refused because there were too many (429).",
+    ),
+    counter(
+        "gateway_connects",
+        "target_payment_gateway_connections_opened_total",
+        "Connections to the payment gateway opened by the service.",
+    ),
+    labelled_counter(
+        "payments_paid",
+        "target_payments_total",
+        &[("status", "SUCCEEDED")],
+        "Payments that became SUCCEEDED in the service, whoever was still waiting for it.",
+    ),
     labelled_counter(
         "breaker_rejections",
         "target_circuit_breaker_calls_total",
