@@ -335,7 +335,7 @@ fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
     let used = environment.cpu_time();
     let servers = used
         .iter()
-        .filter_map(|(process, time)| Some((part(*process)?, time.as_secs_f64())));
+        .map(|(process, time)| (part(*process), time.as_secs_f64()));
     servers
         .chain([(Part::Generator, cpu::own_seconds())])
         .collect()
@@ -344,17 +344,15 @@ fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
 /// Where every part shows its metrics.
 fn metrics_pages(lab: &environment::Lab) -> Vec<(Part, String)> {
     let pages = lab.metrics_urls().into_iter();
-    pages
-        .filter_map(|(process, url)| Some((part(process)?, url)))
-        .collect()
+    pages.map(|(process, url)| (part(process), url)).collect()
 }
 
-fn part(process: Process) -> Option<Part> {
+fn part(process: Process) -> Part {
     match process {
-        Process::Service => Some(Part::Service),
-        Process::Database => Some(Part::Database),
-        Process::Gateway => Some(Part::Gateway),
-        Process::Redis => None,
+        Process::Service => Part::Service,
+        Process::Database => Part::Database,
+        Process::Gateway => Part::Gateway,
+        Process::Redis => Part::Redis,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::flow::{Checkout, Settlement};
 use crate::knobs::{KnobError, KnobStore, Knobs};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
+use crate::redis::Redis;
 use crate::telemetry::Exposition;
 
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct App {
     pub clock: Clock,
     pub knobs: KnobStore,
     pub database: Database,
+    /// `None`: the service is to do without.
+    pub redis: Option<Redis>,
     /// Takes the payments of orders.
     pub payer: Arc<dyn Payer>,
     pub payments: Payments,
@@ -36,13 +39,16 @@ impl App {
         let clock = Clock::new(config.calendar.time_zone);
         let database = Database::new(&config.db, &knobs);
         let gateway = Gateway::new(&config.payment);
-        let sections = gateway.sections(&config.payment);
+        let mut sections = gateway.sections(&config.payment).to_vec();
+        let redis = Redis::new(&config.redis);
+        sections.extend(redis.iter().map(|redis| redis.section(&config.redis)));
         let payments = Payments::new(database.clone(), clock, gateway, &config.payment);
         Ok(Self {
             clock,
             payer: Arc::new(payments.clone()),
             payments,
             database,
+            redis,
             knobs: KnobStore::new(knobs, sections),
             exposition,
             work: TaskTracker::new(),

@@ -107,6 +107,7 @@ pub enum Part {
     Service,
     Database,
     Gateway,
+    Redis,
     Generator,
 }
 
