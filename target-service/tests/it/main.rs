@@ -36,4 +36,5 @@ mod post;
 mod seat;
 mod seed;
 mod support;
+mod survey;
 mod telemetry;
