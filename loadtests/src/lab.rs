@@ -319,7 +319,7 @@ fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
         Process::Service => Some(Part::Service),
         Process::Database => Some(Part::Database),
         Process::Gateway => Some(Part::Gateway),
-        Process::Redis => None,
+        Process::Redis => Some(Part::Redis),
     };
     let used = environment.cpu_time();
     let servers = used

@@ -12,6 +12,7 @@ use crate::flow::{Checkout, Settlement};
 use crate::knobs::{KnobError, KnobStore, Knobs};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
+use crate::redis::Redis;
 use crate::survey::{Fold, FoldSoon};
 use crate::telemetry::Exposition;
 
@@ -21,6 +22,8 @@ pub struct App {
     pub clock: Clock,
     pub knobs: KnobStore,
     pub database: Database,
+    /// `None`: the service is to do without.
+    pub redis: Option<Redis>,
     /// Takes the payments of orders.
     pub payer: Arc<dyn Payer>,
     pub payments: Payments,
@@ -39,7 +42,9 @@ impl App {
         let clock = Clock::new(config.calendar.time_zone);
         let database = Database::new(&config.db, &knobs);
         let gateway = Gateway::new(&config.payment);
-        let sections = gateway.sections(&config.payment);
+        let mut sections = gateway.sections(&config.payment).to_vec();
+        let redis = Redis::new(&config.redis);
+        sections.extend(redis.iter().map(|redis| redis.section(&config.redis)));
         let payments = Payments::new(database.clone(), clock, gateway, &config.payment);
         Ok(Self {
             clock,
@@ -47,6 +52,7 @@ impl App {
             payments,
             fold_soon: FoldSoon::default(),
             database,
+            redis,
             knobs: KnobStore::new(knobs, sections),
             exposition,
             work: TaskTracker::new(),

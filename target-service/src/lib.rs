@@ -7,7 +7,7 @@
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
 //! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`], [`survey`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
-//! | 2 backing | [`database`] | 1, 0 |
+//! | 2 backing | [`database`], [`redis`] | 1, 0 |
 //! | 1 | [`resilience`] | 0 |
 //! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`idempotency`], [`ids`], [`knobs`], [`page`], [`route_class`], [`section`], [`strategy`], [`telemetry`] | each other |
 //!
@@ -36,6 +36,7 @@ pub mod page;
 pub mod payment;
 pub mod point;
 pub mod post;
+pub mod redis;
 pub mod resilience;
 pub mod route_class;
 pub mod router;

@@ -39,7 +39,11 @@ struct Api;
 /// The service's router and the document that describes it.
 pub fn build(app: &App) -> (Router, Document) {
     let (domains, domains_document) = domains(app).split_for_parts();
-    let system_state = SystemState::new(app.database.clone(), app.exposition.clone());
+    let system_state = SystemState::new(
+        app.database.clone(),
+        app.redis.clone(),
+        app.exposition.clone(),
+    );
     let (system, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(system::routes().with_state(system_state))
         .routes(routes!(show_document))

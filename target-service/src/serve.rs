@@ -83,6 +83,9 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         tracing::warn!(grace = ?http.shutdown_grace, "requests still under way after the grace are broken off");
     }
     app.database.close().await;
+    if let Some(redis) = &app.redis {
+        redis.close();
+    }
     Ok(())
 }
 

@@ -70,7 +70,19 @@ fn complaint(plan: &Plan, arm: &Arm, refusal: &Refusal) -> String {
             "{at}: unknown key \"service.{key}\"{}",
             suggestion(last, known)
         ),
-        None => format!("{at}: \"service.{key}\" is refused by the service: {reason}"),
+        None => {
+            let hint = hint(reason);
+            format!("{at}: \"service.{key}\" is refused by the service: {reason}{hint}")
+        }
+    }
+}
+
+/// The service speaks of its own keys; some of them are set by a section of the scenario.
+fn hint(reason: &str) -> &'static str {
+    if reason.contains("redis.url") {
+        "; here: add [redis], which may be empty"
+    } else {
+        ""
     }
 }
 

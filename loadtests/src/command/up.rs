@@ -72,6 +72,7 @@ fn addresses(lab: &Lab, service: &str) -> Value {
     let proxies: serde_json::Map<String, Value> = [
         ("client", Edge::Client),
         ("database", Edge::Database),
+        ("redis", Edge::Redis),
         ("gateway", Edge::Gateway),
     ]
     .into_iter()
@@ -92,6 +93,10 @@ fn addresses(lab: &Lab, service: &str) -> Value {
     if let Some(gateway) = lab.gateway() {
         addresses["gateway"] = format!("http://{}", gateway.address()).into();
         addresses["gateway_admin"] = gateway.admin_url().into();
+    }
+    if let Some((redis, url)) = lab.redis().zip(lab.service_redis_url()) {
+        addresses["redis"] = url.into();
+        addresses["redis_direct"] = redis.url().into();
     }
     addresses
 }

@@ -180,12 +180,15 @@ pub struct Surroundings {
     pub database_url: String,
     /// `None`: the lab has no payment gateway, and the service hears of none.
     pub gateway_url: Option<String>,
+    /// `None`: the lab has no Redis, and the service hears of none.
+    pub redis_url: Option<String>,
 }
 
 /// What the lab decides, and no scenario: pointers into the configuration.
-const PLACES: [&str; 4] = [DATABASE, GATEWAY, LISTEN, ADMIN];
+const PLACES: [&str; 5] = [DATABASE, GATEWAY, REDIS, LISTEN, ADMIN];
 const DATABASE: &str = "/db/url";
 const GATEWAY: &str = "/payment/gateway/url";
+const REDIS: &str = "/redis/url";
 const LISTEN: &str = "/http/listen";
 const ADMIN: &str = "/admin/listen";
 
@@ -201,6 +204,9 @@ pub(super) fn with_addresses(
     put(&mut config, DATABASE, &surroundings.database_url);
     if let Some(url) = &surroundings.gateway_url {
         put(&mut config, GATEWAY, url);
+    }
+    if let Some(url) = &surroundings.redis_url {
+        put(&mut config, REDIS, url);
     }
     put(&mut config, LISTEN, &format!("127.0.0.1:{port}"));
     put(&mut config, ADMIN, &format!("127.0.0.1:{admin}"));
@@ -250,6 +256,7 @@ mod tests {
         let mut surroundings = Surroundings {
             database_url: "postgres://there".to_owned(),
             gateway_url: None,
+            redis_url: None,
         };
         let without = with_addresses(&config, &surroundings, 1, 2);
         assert_eq!(without["db"]["pool"]["max_size"].as_integer(), Some(7));
@@ -257,12 +264,15 @@ mod tests {
         assert_eq!(without["http"]["listen"].as_str(), Some("127.0.0.1:1"));
         assert_eq!(without["admin"]["listen"].as_str(), Some("127.0.0.1:2"));
         assert_eq!(without["payment"], config["payment"]);
+        assert!(!without.contains_key("redis"));
 
         surroundings.gateway_url = Some("http://there".to_owned());
+        surroundings.redis_url = Some("redis://there/".to_owned());
         let with = with_addresses(&config, &surroundings, 1, 2);
         let gateway = &with["payment"]["gateway"];
         assert_eq!(gateway["url"].as_str(), Some("http://there"));
         assert_eq!(gateway["pool"].as_integer(), Some(3));
+        assert_eq!(with["redis"]["url"].as_str(), Some("redis://there/"));
     }
 
     #[test]

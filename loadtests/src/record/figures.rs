@@ -100,6 +100,7 @@ pub enum Part {
     Service,
     Database,
     Gateway,
+    Redis,
     Generator,
 }
 

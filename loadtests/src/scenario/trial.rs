@@ -62,6 +62,9 @@ pub struct LabSpec {
     /// The payment provider; `None`: there is none, and the service hears of none.
     #[serde(default)]
     pub gateway: Option<GatewayBehaviour>,
+    /// Whether there is a Redis; without one the service hears of none.
+    #[serde(default)]
+    pub redis: bool,
     /// How long payments that are open after the load may take to become final, before they are
     /// compared with the gateway's ledger. Without a gateway it means nothing.
     #[serde(with = "duration_text", default)]
@@ -337,6 +340,15 @@ pub enum ProcessFault {
 }
 
 impl Fault {
+    /// Whether it disturbs Redis, or the way to it.
+    pub fn needs_redis(&self) -> bool {
+        match self {
+            Self::Edge { edge, .. } => *edge == Edge::Redis,
+            Self::Process { process, .. } => *process == Process::Redis,
+            Self::Gateway(_) | Self::Knob { .. } => false,
+        }
+    }
+
     /// Whether it disturbs the payment gateway, or the way to it.
     pub fn needs_gateway(&self) -> bool {
         match self {

@@ -28,6 +28,7 @@ mod out_folder;
 mod payment_check;
 mod playground;
 mod readme;
+mod redis_lab;
 mod scenarios;
 mod service_keys;
 mod stopped_target;

@@ -80,6 +80,7 @@ pub fn lab_spec() -> LabSpec {
         service: toml::Table::new(),
         edges: BTreeMap::new(),
         gateway: None,
+        redis: false,
         heal: Duration::from_secs(5),
     }
 }

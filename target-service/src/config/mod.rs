@@ -20,7 +20,7 @@ use crate::point::PointConfig;
 use crate::post::{CalendarConfig, LikesConfig};
 use crate::seat::SeatConfig;
 use crate::survey::SurveyConfig;
-use crate::{database, http, payment, telemetry};
+use crate::{database, http, payment, redis, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -29,6 +29,7 @@ pub struct Config {
     pub request: http::RequestConfig,
     pub admin: AdminConfig,
     pub db: database::Config,
+    pub redis: redis::Config,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
@@ -95,6 +96,7 @@ impl Config {
         self.payment
             .check()
             .map_err(|error| error.below("payment"))?;
+        self.redis.check().map_err(|error| error.below("redis"))?;
         Ok(knobs)
     }
 

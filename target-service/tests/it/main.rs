@@ -33,6 +33,7 @@ mod pool;
 mod pool_faults;
 mod pool_sizes;
 mod post;
+mod redis;
 mod seat;
 mod seed;
 mod support;

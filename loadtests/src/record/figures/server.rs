@@ -110,6 +110,11 @@ pub const SERVER: &[Figure] = &[
         "Of the mean time of a request in the service: waiting for the payment gateway.",
     ),
     per_request(
+        "split_redis_ms",
+        &[("part", "redis")],
+        "Of the mean time of a request in the service: waiting for Redis, for a connection and for answers.",
+    ),
+    per_request(
         "split_own_ms",
         &[("part", "own")],
         "Of the mean time of a request in the service: everything else, its own work.",
@@ -118,6 +123,92 @@ pub const SERVER: &[Figure] = &[
         "gateway_calls",
         "http_client_request_duration_seconds_count",
         "Requests that the service sent to the payment gateway and that ended, whatever their outcome; repeated ones and those of reconciliation included.",
+    ),
+    counter(
+        "redis_operations",
+        "target_redis_operation_duration_seconds_count",
+        "Commands, pipelines and scripts that the service sent to Redis, whatever their outcome.",
+    ),
+    histogram(
+        "redis_p99_ms",
+        Fold::Quantile(0.99),
+        "target_redis_operation_duration_seconds",
+        "99th percentile of the time of a command in Redis, as the service sees it.",
+    ),
+    counter(
+        "redis_errors",
+        "target_redis_errors_total",
+        "Uses of Redis that failed: no connection, no answer in time, a lost connection, a refusal or nonsense.",
+    ),
+    counter(
+        "cache_requests",
+        "target_cache_requests_total",
+        "Reads through a cache of the service, those with the cache switched off included.",
+    ),
+    labelled_counter(
+        "cache_hits",
+        "target_cache_requests_total",
+        &[("outcome", "hit")],
+        "Reads that were answered at once with a fresh value.",
+    ),
+    labelled_counter(
+        "cache_stale",
+        "target_cache_requests_total",
+        &[("outcome", "stale")],
+        "Reads that were answered at once with a value that had run out.",
+    ),
+    labelled_counter(
+        "cache_misses",
+        "target_cache_requests_total",
+        &[("outcome", "miss")],
+        "Reads that had to wait for a load, their own or another's.",
+    ),
+    Figure {
+        name: "cache_hit_ratio",
+        unit: Unit::Share,
+        fold: Fold::Mean,
+        source: Source::Share {
+            part: Selector {
+                metric: "target_cache_requests_total",
+                labels: &[("outcome", "hit")],
+            },
+            whole: Selector {
+                metric: "target_cache_requests_total",
+                labels: &[],
+            },
+        },
+        doc: "The share of the reads that were answered at once with a fresh value.",
+    },
+    counter(
+        "cache_origin_fetches",
+        "target_cache_origin_fetches_total",
+        "Loads that caches of the service began, whatever became of them.",
+    ),
+    counter(
+        "cache_expiries",
+        "target_cache_expiries_total",
+        "Values that had run out, or were about to, and were replaced; each once, however many loaded it.",
+    ),
+    Figure {
+        name: "cache_loads_per_expiry",
+        unit: Unit::Count,
+        fold: Fold::Mean,
+        source: Source::Share {
+            part: Selector {
+                metric: "target_cache_loads_total",
+                labels: &[],
+            },
+            whole: Selector {
+                metric: "target_cache_expiries_total",
+                labels: &[],
+            },
+        },
+        doc: "Loads that came to an end, for each value that was replaced by one.",
+    },
+    counter(
+        "cache_errors",
+        "target_cache_errors_total",
+        "Troubles of caches that failed no request: values that cannot be read, Redis that does not answer.",
     ),
     labelled_counter(
         "breaker_rejections",
@@ -188,6 +279,11 @@ pub const SERVER: &[Figure] = &[
         "cpu_gateway_s",
         Part::Gateway,
         "CPU seconds of the mock payment gateway, in scenarios that have one.",
+    ),
+    cpu(
+        "cpu_redis_s",
+        Part::Redis,
+        "CPU seconds of Redis, in scenarios that have one.",
     ),
     cpu(
         "cpu_generator_s",

@@ -1,4 +1,4 @@
-//! `[environment]`, `[service]` and `[gateway]`: the servers that a trial starts.
+//! `[environment]`, `[service]`, `[gateway]` and `[redis]`: the servers that a trial starts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,15 +29,18 @@ const DEFAULT_HEAL: Duration = Duration::from_secs(30);
 const LONGEST_HEAL: Duration = Duration::from_mins(10);
 
 /// The edges that a proxy can stand on.
-pub(crate) const EDGES: [(&str, Edge); 3] = [
+pub(crate) const EDGES: [(&str, Edge); 4] = [
     ("client", Edge::Client),
     ("database", Edge::Database),
+    ("redis", Edge::Redis),
     ("gateway", Edge::Gateway),
 ];
 
 /// Continues the name of what needs one.
 pub(crate) const NO_GATEWAY: &str =
     "needs a gateway, and this scenario has none: add [gateway], which may be empty";
+pub(crate) const NO_REDIS: &str =
+    "needs a Redis, and this scenario has none: add [redis], which may be empty";
 
 pub(crate) fn read(root: &mut Section<'_>, target: &Target) -> EnvironmentSpec {
     let Some(base_url) = &target.base_url else {
@@ -47,6 +50,7 @@ pub(crate) fn read(root: &mut Section<'_>, target: &Target) -> EnvironmentSpec {
         ("environment", "[environment]"),
         ("service", "[service]"),
         ("gateway", "[gateway]"),
+        ("redis", "[redis]"),
     ] {
         if let Some(section) = root.section(key, title) {
             section.complain_of_all(
@@ -72,6 +76,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         service,
         edges: BTreeMap::new(),
         gateway: gateway::read(root),
+        redis: has_redis(root),
         heal: DEFAULT_HEAL,
     };
     let Some(mut section) = root.section("environment", "[environment]") else {
@@ -86,7 +91,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         spec.dataset = read_dataset(dataset);
     }
     if let Some(edges) = section.section("edges", "environment.edges") {
-        spec.edges = read_edges(edges, spec.gateway.is_some());
+        spec.edges = read_edges(edges, spec.gateway.is_some(), spec.redis);
     }
     if let Some(heal) = section.optional::<Heal>("heal") {
         spec.heal = heal.0;
@@ -134,7 +139,21 @@ fn read_survey_likes(section: &mut Section<'_>, members: u64) -> u64 {
     likes.0
 }
 
-fn read_edges(mut section: Section<'_>, has_gateway: bool) -> BTreeMap<Edge, EdgeConditions> {
+/// The table says that there is one, and has no keys so far.
+fn has_redis(root: &mut Section<'_>) -> bool {
+    let section = root.section("redis", "[redis]");
+    let is_there = section.is_some();
+    if let Some(section) = section {
+        section.close();
+    }
+    is_there
+}
+
+fn read_edges(
+    mut section: Section<'_>,
+    has_gateway: bool,
+    has_redis: bool,
+) -> BTreeMap<Edge, EdgeConditions> {
     let mut edges = BTreeMap::new();
     for (name, edge) in EDGES {
         if let Some(mut conditions) = section.section(name, &format!("environment.edges.{name}")) {
@@ -143,6 +162,9 @@ fn read_edges(mut section: Section<'_>, has_gateway: bool) -> BTreeMap<Edge, Edg
                 .map_or(Duration::ZERO, |latency| latency.0);
             if edge == Edge::Gateway && !has_gateway {
                 conditions.complain_of_all(NO_GATEWAY);
+            }
+            if edge == Edge::Redis && !has_redis {
+                conditions.complain_of_all(NO_REDIS);
             }
             conditions.close();
             edges.insert(edge, EdgeConditions { latency });

@@ -39,7 +39,8 @@ fn parts() -> impl Iterator<Item = Part> {
         process: match edge {
             Edge::Database => Some(Process::Database),
             Edge::Gateway => Some(Process::Gateway),
-            Edge::Client | Edge::Redis => None,
+            Edge::Redis => Some(Process::Redis),
+            Edge::Client => None,
         },
     });
     edges.chain([Part {

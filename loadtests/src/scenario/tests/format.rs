@@ -116,6 +116,7 @@ fn every_documented_key_arrives_where_it_belongs() {
             },
             edges: BTreeMap::from([(Edge::Client, none), (Edge::Database, five)]),
             gateway: None,
+            redis: false,
             heal: Duration::from_secs(30),
         })
     );
