@@ -13,6 +13,7 @@ use crate::knobs::{KnobError, KnobStore, Knobs};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
 use crate::redis::Redis;
+use crate::survey::{Fold, FoldSoon};
 use crate::telemetry::Exposition;
 
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct App {
     /// Takes the payments of orders.
     pub payer: Arc<dyn Payer>,
     pub payments: Payments,
+    /// Wakes the worker that brings the counts of surveys up to date.
+    pub fold_soon: FoldSoon,
     pub exposition: Exposition,
     /// The work of requests that runs in tasks of its own.
     pub work: TaskTracker,
@@ -47,6 +50,7 @@ impl App {
             clock,
             payer: Arc::new(payments.clone()),
             payments,
+            fold_soon: FoldSoon::default(),
             database,
             redis,
             knobs: KnobStore::new(knobs, sections),
@@ -61,6 +65,13 @@ impl App {
             database: self.database.clone(),
             payer: Arc::clone(&self.payer),
             look_after: self.config.flow.settle_interval,
+        }
+    }
+
+    pub fn survey_fold(&self) -> Fold {
+        Fold {
+            database: self.database.clone(),
+            soon: self.fold_soon.clone(),
         }
     }
 

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | 5 root | [`config`], [`app`], [`router`], [`admin`], [`serve`], [`system`], [`migrate`], [`seed`] | all |
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
-//! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`] | 3 to 0, never each other |
+//! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`], [`survey`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
 //! | 2 backing | [`database`], [`redis`] | 1, 0 |
 //! | 1 | [`resilience`] | 0 |
@@ -45,5 +45,6 @@ pub mod section;
 pub mod seed;
 pub mod serve;
 pub mod strategy;
+pub mod survey;
 pub mod system;
 pub mod telemetry;

@@ -23,6 +23,7 @@ use crate::payment;
 use crate::point::{self, api::Points};
 use crate::post::{self, api::Posts};
 use crate::seat::{self, api::Seats};
+use crate::survey::{self, api::Surveys};
 use crate::system::{self, SystemState};
 
 #[derive(OpenApi)]
@@ -86,6 +87,11 @@ fn domains(app: &App) -> OpenApiRouter {
         }))
         .merge(seat::api::routes(Seats {
             database: database.clone(),
+        }))
+        .merge(survey::api::routes(Surveys {
+            database: database.clone(),
+            clock,
+            fold_soon: app.fold_soon.clone(),
         }))
         .merge(order::api::routes(Orders {
             database: database.clone(),

@@ -88,6 +88,14 @@ pub enum Lifetime {
 pub struct Dataset {
     pub members: u64,
     pub posts: u64,
+    #[serde(default)]
+    pub surveys: u64,
+    /// Of each survey.
+    #[serde(default)]
+    pub survey_answers: u64,
+    /// Of each survey; at most as many as there are members.
+    #[serde(default)]
+    pub survey_likes: u64,
     pub skew: Skew,
 }
 

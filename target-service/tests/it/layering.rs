@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("payment", 4, &[]),
     ("post", 4, &[]),
     ("seat", 4, &[]),
+    ("survey", 4, &[]),
     ("http", 3, &[]),
     ("database", 2, &[]),
     ("redis", 2, &[]),
@@ -46,7 +47,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
 ];
 
 const DOMAINS: &[&str] = &[
-    "coupon", "member", "order", "payment", "point", "post", "seat",
+    "coupon", "member", "order", "payment", "point", "post", "seat", "survey",
 ];
 const SQL: &[&str] = &[
     "sqlx::query",

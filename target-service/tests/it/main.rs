@@ -38,4 +38,5 @@ mod redis;
 mod seat;
 mod seed;
 mod support;
+mod survey;
 mod telemetry;

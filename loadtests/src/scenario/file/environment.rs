@@ -18,6 +18,9 @@ use super::target::Target;
 const DEFAULT_DATASET: Dataset = Dataset {
     members: 1_000,
     posts: 20_000,
+    surveys: 0,
+    survey_answers: 0,
+    survey_likes: 0,
     skew: Skew::Zipf,
 };
 
@@ -114,17 +117,42 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
 }
 
 fn read_dataset(mut section: Section<'_>) -> Dataset {
+    let members = section
+        .optional::<Count<1, 10_000_000>>("members")
+        .map_or(DEFAULT_DATASET.members, |members| members.0);
     let dataset = Dataset {
-        members: section
-            .optional::<Count<1, 10_000_000>>("members")
-            .map_or(DEFAULT_DATASET.members, |members| members.0),
+        members,
         posts: section
             .optional::<Count<0, 100_000_000>>("posts")
             .map_or(DEFAULT_DATASET.posts, |posts| posts.0),
+        surveys: section
+            .optional::<Count<0, 10_000>>("surveys")
+            .map_or(DEFAULT_DATASET.surveys, |surveys| surveys.0),
+        survey_answers: section
+            .optional::<Count<0, 1_000_000>>("survey_answers")
+            .map_or(DEFAULT_DATASET.survey_answers, |answers| answers.0),
+        survey_likes: read_survey_likes(&mut section, members),
         skew: section.optional("skew").unwrap_or(DEFAULT_DATASET.skew),
     };
     section.close();
     dataset
+}
+
+/// A member likes a survey once.
+fn read_survey_likes(section: &mut Section<'_>, members: u64) -> u64 {
+    let Some(likes) = section.optional::<Count<0, 10_000_000>>("survey_likes") else {
+        return DEFAULT_DATASET.survey_likes;
+    };
+    if likes.0 > members
+        && let Some(node) = section.node("survey_likes")
+    {
+        let complaint = format!(
+            "is {}: a member likes a survey once, and there are {members} members",
+            likes.0
+        );
+        section.complain("survey_likes", node, &complaint);
+    }
+    likes.0
 }
 
 /// The table says that there is one, and has no keys so far.

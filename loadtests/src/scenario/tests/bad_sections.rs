@@ -97,6 +97,11 @@ fn environments_are_of_known_kinds_and_sizes() {
           be between 1 and 10000000",
         ),
         (
+            "[environment]\ndataset = { members = 5, survey_likes = 6 }\n",
+            "x.toml:11:39: \"survey_likes\" in environment.dataset is 6: a member likes a survey \
+          once, and there are 5 members",
+        ),
+        (
             "[environment]\nedges = { valkey = {} }\n",
             "x.toml:11:11: unknown key \"valkey\" in environment.edges; it is one \
           of client, database, redis, gateway",
