@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use sqlx::{ConnectOptions as _, PgConnection};
 use target_service::config::{self, Config, ConfigError};
 use target_service::migrate::migrate;
-use target_service::seed::{SeedPlan, Skew, SurveyPlan, seed};
+use target_service::seed::{CouponPlan, SeedPlan, Skew, SurveyPlan, seed};
 use target_service::serve::serve;
 
 #[global_allocator]
@@ -42,7 +42,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Fills the migrated, empty database `db.url` with members 1 to N, their posts, and surveys.
+    /// Fills the migrated, empty database `db.url` with members 1 to N, their posts, surveys and coupons.
     Seed(SeedArguments),
 }
 
@@ -61,6 +61,11 @@ struct SeedArguments {
     /// Of each survey, of as many members: at most N of --members.
     #[arg(long, value_name = "N", default_value_t = 0)]
     survey_likes: u32,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    coupons: u32,
+    /// Of each coupon.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    coupon_quantity: u32,
     /// How the posts are spread over the members.
     #[arg(long, value_enum, default_value_t = Skew::Uniform)]
     skew: Skew,
@@ -128,6 +133,10 @@ async fn fill(config: &Config, arguments: &SeedArguments) -> anyhow::Result<()> 
             answers_each: arguments.survey_answers,
             likes_each: arguments.survey_likes,
         },
+        coupons: CouponPlan {
+            coupons: arguments.coupons,
+            quantity_each: arguments.coupon_quantity,
+        },
         skew: arguments.skew,
         seed: arguments.seed,
         until: midnight(),
@@ -135,10 +144,11 @@ async fn fill(config: &Config, arguments: &SeedArguments) -> anyhow::Result<()> 
     };
     seed(&mut connect(config).await?, &plan).await?;
     println!(
-        "{} members, {} posts and {} surveys in {:.1?}",
+        "{} members, {} posts, {} surveys and {} coupons in {:.1?}",
         plan.members,
         plan.posts,
         plan.surveys.surveys,
+        plan.coupons.coupons,
         begun.elapsed()
     );
     Ok(())

@@ -15,7 +15,7 @@ use super::request::Request;
 use super::step::step;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 10] = [
+pub(super) const BUILT_IN: [(&str, &str); 11] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -38,6 +38,10 @@ pub(super) const BUILT_IN: [(&str, &str); 10] = [
         "a seat of one's own ordered and paid; asked for until the order is final",
     ),
     ("charge_points", "points added to a member's"),
+    (
+        "claim_coupon",
+        "a coupon claimed, each by twice as many members as can have it; sold out is an answer, too",
+    ),
 ];
 
 /// The transaction of that name.
@@ -58,6 +62,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "pay_and_poll" => transaction!(pay_and_poll),
         "checkout" => transaction!(checkout),
         "charge_points" => transaction!(charge_points),
+        "claim_coupon" => transaction!(claim_coupon),
         _ => return None,
     })
 }
@@ -117,6 +122,21 @@ async fn write(user: &mut GooseUser) -> TransactionResult {
     })?;
     let request = json(Request::post("/posts"), &new_post)?;
     step(user, request.named("POST /posts").expect(&[201]).discard()).await?;
+    Ok(())
+}
+
+async fn claim_coupon(user: &mut GooseUser) -> TransactionResult {
+    #[derive(Serialize)]
+    struct Claim {
+        member_id: u64,
+    }
+    let (coupon, member_id) = draw(|population, _| population.claim(arrival::seq()))?;
+    let request = json(
+        Request::post(format!("/coupons/{coupon}/issues")),
+        &Claim { member_id },
+    )?;
+    let request = request.named("POST /coupons/{id}/issues");
+    step(user, request.expect(&[201, 409]).discard()).await?;
     Ok(())
 }
 

@@ -12,6 +12,8 @@ pub struct Population {
     members: Popularity,
     posts: Popularity,
     last_post: u64,
+    coupons: u64,
+    coupon_quantity: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ impl Population {
             members: Popularity::new(dataset.members, dataset.skew),
             posts: Popularity::new(dataset.posts, dataset.skew),
             last_post: dataset.posts.max(1),
+            coupons: dataset.coupons.max(1),
+            coupon_quantity: dataset.coupon_quantity.max(1),
         }
     }
 
@@ -38,6 +42,17 @@ impl Population {
     /// With skew, recent posts are the popular ones.
     pub(super) fn post(&self, rng: &mut ChaCha8Rng) -> u64 {
         self.last_post + 1 - self.posts.rank(rng)
+    }
+
+    /// The coupon that the arrival of this number wants, and the member that wants it. Of each coupon there
+    /// are twice as many who want it as can have it, one after another, so that they meet; after the last
+    /// coupon comes the first again, whose claimants have or have not been served already.
+    pub(super) fn claim(&self, arrival: u64) -> (u64, u64) {
+        let claimants = 2 * self.coupon_quantity;
+        (
+            arrival / claimants % self.coupons + 1,
+            arrival % claimants + 1,
+        )
     }
 }
 
@@ -72,6 +87,8 @@ mod tests {
             surveys: 0,
             survey_answers: 0,
             survey_likes: 0,
+            coupons: 3,
+            coupon_quantity: 2,
             skew,
         });
         let mut rng = ChaCha8Rng::seed_from_u64(3);
@@ -112,6 +129,8 @@ mod tests {
             surveys: 0,
             survey_answers: 0,
             survey_likes: 0,
+            coupons: 3,
+            coupon_quantity: 2,
             skew: Skew::Zipf,
         });
         let mut rng = ChaCha8Rng::seed_from_u64(3);
@@ -119,5 +138,22 @@ mod tests {
             (population.member(&mut rng), population.post(&mut rng)),
             (1, 1)
         );
+    }
+
+    #[test]
+    fn each_coupon_is_wanted_by_twice_as_many_as_can_have_it() {
+        let population = Population::of(&Dataset {
+            members: 10,
+            posts: 0,
+            surveys: 0,
+            survey_answers: 0,
+            survey_likes: 0,
+            coupons: 3,
+            coupon_quantity: 2,
+            skew: Skew::Uniform,
+        });
+        let claims: Vec<_> = (3..6).map(|arrival| population.claim(arrival)).collect();
+        assert_eq!(claims, [(1, 4), (2, 1), (2, 2)]);
+        assert_eq!(population.claim(12), (1, 1));
     }
 }

@@ -4,6 +4,7 @@
 //! A figure that is not in this table does not exist; the documentation is made from it.
 
 mod client;
+mod rows;
 mod server;
 
 use super::{PhaseRecord, Quantiles};

@@ -25,6 +25,8 @@ const LARGEST_DATASET: Dataset = Dataset {
     surveys: 40,
     survey_answers: 100,
     survey_likes: 100,
+    coupons: 20,
+    coupon_quantity: 10,
     skew: Skew::Uniform,
 };
 
@@ -54,6 +56,8 @@ fn shorten_dataset(dataset: &mut Dataset) {
         surveys: dataset.surveys.min(most.surveys),
         survey_answers: dataset.survey_answers.min(most.survey_answers),
         survey_likes: dataset.survey_likes.min(most.survey_likes),
+        coupons: dataset.coupons.min(most.coupons),
+        coupon_quantity: dataset.coupon_quantity.min(most.coupon_quantity),
         skew: dataset.skew,
     };
 }

@@ -64,7 +64,7 @@ pub struct LabSpec {
     pub edges: BTreeMap<Edge, EdgeConditions>,
     /// The payment provider; `None`: there is none, and the service hears of none.
     #[serde(default)]
-    pub gateway: Option<GatewayBehaviour>,
+    pub gateway: Option<Box<GatewayBehaviour>>,
     /// Whether there is a Redis; without one the service hears of none.
     #[serde(default)]
     pub redis: bool,
@@ -96,7 +96,17 @@ pub struct Dataset {
     /// Of each survey; at most as many as there are members.
     #[serde(default)]
     pub survey_likes: u64,
+    #[serde(default)]
+    pub coupons: u64,
+    /// Of each coupon, at least 1.
+    #[serde(default = "one")]
+    pub coupon_quantity: u64,
     pub skew: Skew,
+}
+
+/// Of a coupon, in records that know nothing of coupons.
+fn one() -> u64 {
+    1
 }
 
 /// How posts are spread over members.

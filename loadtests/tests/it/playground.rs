@@ -76,6 +76,8 @@ pub fn lab_spec() -> LabSpec {
             surveys: 0,
             survey_answers: 0,
             survey_likes: 0,
+            coupons: 0,
+            coupon_quantity: 1,
             skew: Skew::Zipf,
         },
         service: toml::Table::new(),

@@ -7,7 +7,7 @@ mod service;
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _};
 use target_service::migrate::migrate;
-use target_service::seed::{SeedPlan, Skew, SurveyPlan, seed};
+use target_service::seed::{CouponPlan, SeedPlan, Skew, SurveyPlan, seed};
 use tokio::runtime::Runtime;
 
 pub use measure::{Measure, interleave, report};
@@ -70,6 +70,7 @@ async fn prepare(url: &str) -> anyhow::Result<()> {
     migrate(&mut connection).await?;
     let plan = SeedPlan {
         surveys: SurveyPlan::default(),
+        coupons: CouponPlan::default(),
         members: MEMBERS,
         posts: 0,
         skew: Skew::Uniform,

@@ -99,16 +99,7 @@ impl Payments {
     async fn queue_forever(&self, worker: &Worker, knobs: &KnobStore) {
         loop {
             self.wait(&self.wakes.queued, None).await;
-            loop {
-                match worker.work(&context(knobs)).await {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        tracing::debug!(%error, "queued payments cannot be taken");
-                        sleep(PAUSE_AT_MOST).await;
-                    }
-                }
-            }
+            while worker.work(&context(knobs)).await {}
         }
     }
 

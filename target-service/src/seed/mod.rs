@@ -1,9 +1,10 @@
-//! Fills an empty database with members, posts and surveys, quickly and repeatably.
+//! Fills an empty database with members, posts, surveys and coupons, quickly and repeatably.
 //!
-//! The same plan gives the same rows. Ids are 1..=members, 1..=posts and 1..=surveys, so that a load generator can
-//! address members without asking; with the Zipf skew a member's id is also the rank: member 1 has
+//! The same plan gives the same rows. Ids begin with 1 in every table, so that a load generator can address
+//! members without asking; with the Zipf skew a member's id is also the rank: member 1 has
 //! written the most. Rows are generated and streamed by COPY, so memory does not grow with their number.
 
+mod coupon_rows;
 mod rows;
 mod store;
 mod survey_rows;
@@ -31,11 +32,20 @@ pub struct SurveyPlan {
     pub likes_each: u32,
 }
 
+/// Coupons, of each the same quantity, none of them issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CouponPlan {
+    pub coupons: u32,
+    /// At least 1, where there are coupons.
+    pub quantity_each: u32,
+}
+
 #[derive(Debug, Clone)]
 pub struct SeedPlan {
     pub members: u32,
     pub posts: u32,
     pub surveys: SurveyPlan,
+    pub coupons: CouponPlan,
     pub skew: Skew,
     pub seed: u64,
     /// The posts are spread over the 365 days before this moment.
@@ -54,6 +64,8 @@ pub enum SeedError {
     PostsWithoutMembers,
     #[error("surveys need members: ask for at least one, and for as many as like a survey")]
     SurveysWithoutMembers,
+    #[error("there is no coupon of which none can be issued: ask for a quantity of at least one")]
+    CouponsOfNone,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -67,6 +79,9 @@ pub async fn seed(connection: &mut PgConnection, plan: &SeedPlan) -> Result<(), 
     let surveys = plan.surveys;
     if surveys.surveys > 0 && plan.members < surveys.likes_each.max(1) {
         return Err(SeedError::SurveysWithoutMembers);
+    }
+    if plan.coupons.coupons > 0 && plan.coupons.quantity_each == 0 {
+        return Err(SeedError::CouponsOfNone);
     }
     store::load(connection, plan).await?;
     store::settle(connection, plan).await?;

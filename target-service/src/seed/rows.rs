@@ -141,6 +141,7 @@ mod tests {
             members: 100,
             posts: 2_000,
             surveys: SurveyPlan::default(),
+            coupons: crate::seed::CouponPlan::default(),
             skew,
             seed: 7,
             until: "2026-03-01T00:00:00Z".parse().unwrap(),

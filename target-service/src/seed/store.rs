@@ -7,7 +7,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use super::{SeedError, SeedPlan, rows, survey_rows};
+use super::{SeedError, SeedPlan, coupon_rows, rows, survey_rows};
 
 const TABLES: [&str; 16] = [
     "members",
@@ -50,6 +50,12 @@ pub(super) async fn load(connection: &mut PgConnection, plan: &SeedPlan) -> Resu
     )
     .await?;
     copy_surveys(&mut transaction, plan).await?;
+    copy(
+        &mut transaction,
+        "COPY coupons (id, name, quantity, remaining) FROM STDIN WITH (FREEZE)",
+        coupon_rows::coupons(plan),
+    )
+    .await?;
     derive_rows(&mut transaction).await?;
     advance_sequences(&mut transaction).await?;
 
@@ -70,6 +76,9 @@ pub(super) async fn settle(
     let mut filled = "members, nickname_changes, posts, post_daily_counts".to_owned();
     if plan.surveys.surveys > 0 {
         filled.push_str(", surveys, survey_answers, survey_likes");
+    }
+    if plan.coupons.coupons > 0 {
+        filled.push_str(", coupons");
     }
     execute(connection, &format!("VACUUM (ANALYZE) {filled}")).await
 }
@@ -201,7 +210,7 @@ async fn derive_rows(connection: &mut PgConnection) -> Result<(), SeedError> {
 
 /// COPY brought its own ids: the next insert must draw the one after them.
 async fn advance_sequences(connection: &mut PgConnection) -> Result<(), SeedError> {
-    for table in ["members", "posts", "surveys", "survey_answers"] {
+    for table in ["members", "posts", "surveys", "survey_answers", "coupons"] {
         execute(
             connection,
             &format!(

@@ -1,6 +1,7 @@
 //! `payment.mode = "queued"`: accepted now, paid by a worker at the permitted rate.
 
 use serde_json::json;
+use sqlx::Connection as _;
 
 use crate::support::{Act, Paying, id_in, until};
 
@@ -61,6 +62,43 @@ async fn the_queue_is_worked_off_in_its_order_and_no_faster_than_its_rate() {
         paying.app.metric("target_payments_queued", &[]).await == 0.0
     })
     .await;
+}
+
+#[tokio::test]
+async fn turns_do_not_wait_for_each_others_connections() {
+    let paying = Paying::with(&[
+        ("payment.mode", "queued"),
+        ("payment.queue.rate", "20"),
+        ("db.pool.max_size", "1"),
+        ("db.pool.min_size", "1"),
+        ("db.pool.acquire_timeout", "30s"),
+    ])
+    .await;
+    for number in 0..40 {
+        assert_eq!(paying.pay(&format!("k{number}")).await.status, 202);
+    }
+    // A request that waits for somebody else's lock keeps the only connection.
+    let mut other = paying.app.connect().await;
+    let mut transaction = other.begin().await.unwrap();
+    let lock = "SELECT id FROM members FOR UPDATE";
+    sqlx::query(lock).execute(&mut *transaction).await.unwrap();
+    let rename = paying
+        .app
+        .patch("/members/1/nickname", json!({"nickname": "other"}));
+    let several_wait = until("several turns wait for the connection", async || {
+        paying
+            .app
+            .metric("db_client_connection_pending_requests", &[])
+            .await
+            >= 3.0
+    });
+    let unblock = async {
+        several_wait.await;
+        transaction.rollback().await.unwrap();
+    };
+    let (renamed, ()) = tokio::join!(rename, unblock);
+    assert_eq!(renamed.status, 200, "{renamed:?}");
+    paying.until_asked(40).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
-use target_service::seed::{SeedError, SeedPlan, Skew, SurveyPlan, seed};
+use target_service::seed::{CouponPlan, SeedError, SeedPlan, Skew, SurveyPlan, seed};
 
 use crate::support::TestApp;
 
@@ -12,6 +12,7 @@ fn plan(members: u32, posts: u32) -> SeedPlan {
         members,
         posts,
         surveys: SurveyPlan::default(),
+        coupons: CouponPlan::default(),
         skew: Skew::Zipf,
         seed: 7,
         until: "2026-03-01T00:00:00Z".parse().unwrap(),
@@ -208,4 +209,28 @@ async fn surveys_with_more_likes_than_members_are_refused() {
         let error = seed(&mut database, &plan).await.unwrap_err();
         assert!(matches!(error, SeedError::SurveysWithoutMembers), "{error}");
     }
+}
+
+#[tokio::test]
+async fn seeded_coupons_can_be_issued_to_the_last_one_and_coupons_of_none_are_refused() {
+    let app = TestApp::start().await;
+    let mut database = app.connect().await;
+    let coupons = |quantity_each| SeedPlan {
+        coupons: CouponPlan {
+            coupons: 3,
+            quantity_each,
+        },
+        ..plan(5, 0)
+    };
+    let error = seed(&mut database, &coupons(0)).await.unwrap_err();
+    assert!(matches!(error, SeedError::CouponsOfNone), "{error}");
+    seed(&mut database, &coupons(2)).await.unwrap();
+    for (member, status) in [(1, 201), (2, 201), (3, 409)] {
+        let claim = json!({ "member_id": member });
+        let answer = app.post("/coupons/3/issues", claim).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    let next = json!({"name": "next", "quantity": 1});
+    let next = app.post("/coupons", next).await;
+    assert_eq!(next.body["id"], 4, "{next:?}");
 }

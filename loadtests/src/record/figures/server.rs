@@ -1,5 +1,6 @@
 //! Figures that are read from the service, its database and the processes.
 
+use super::rows::{counter, cpu, database, gauge, histogram, labelled_counter, per_request, share};
 use super::{DatabaseReading, Figure, Fold, Part, Selector, Source, Unit};
 
 /// Figures of a phase that are read from the service, its database and the processes.
@@ -166,6 +167,12 @@ pub const SERVER: &[Figure] = &[
         "target_payments_total",
         &[("status", "SUCCEEDED")],
         "Payments that became SUCCEEDED in the service, whoever was still waiting for it.",
+    ),
+    labelled_counter(
+        "coupons_issued",
+        "target_coupon_issues_total",
+        &[("outcome", "issued")],
+        "Coupons that were issued.",
     ),
     counter(
         "redis_operations",
@@ -334,127 +341,3 @@ pub const SERVER: &[Figure] = &[
         "CPU seconds of the load generator.",
     ),
 ];
-
-const fn histogram(
-    name: &'static str,
-    fold: Fold,
-    metric: &'static str,
-    doc: &'static str,
-) -> Figure {
-    let source = Source::Histogram(Selector {
-        metric,
-        labels: &[],
-    });
-    Figure {
-        name,
-        unit: Unit::Milliseconds,
-        fold,
-        source,
-        doc,
-    }
-}
-
-const fn counter(name: &'static str, metric: &'static str, doc: &'static str) -> Figure {
-    labelled_counter(name, metric, &[], doc)
-}
-
-const fn labelled_counter(
-    name: &'static str,
-    metric: &'static str,
-    labels: &'static [(&'static str, &'static str)],
-    doc: &'static str,
-) -> Figure {
-    let source = Source::Counter(Selector { metric, labels });
-    Figure {
-        name,
-        unit: Unit::Count,
-        fold: Fold::Delta,
-        source,
-        doc,
-    }
-}
-
-/// Of the time that requests spent in the service.
-const fn share(name: &'static str, part: &'static str, doc: &'static str) -> Figure {
-    let whole = Selector {
-        metric: "http_server_request_duration_seconds_sum",
-        labels: &[],
-    };
-    let source = Source::Share {
-        part: Selector {
-            metric: part,
-            labels: &[],
-        },
-        whole,
-    };
-    Figure {
-        name,
-        unit: Unit::Share,
-        fold: Fold::Mean,
-        source,
-        doc,
-    }
-}
-
-/// What a part of their time adds up to, over the number of all requests: so that the parts add up
-/// to the mean time of a request, whether or not each request has each part. Every request has a
-/// part of its own work.
-const fn per_request(
-    name: &'static str,
-    part: &'static [(&'static str, &'static str)],
-    doc: &'static str,
-) -> Figure {
-    let source = Source::Share {
-        part: Selector {
-            metric: "target_request_time_seconds_sum",
-            labels: part,
-        },
-        whole: Selector {
-            metric: "target_request_time_seconds_count",
-            labels: &[("part", "own")],
-        },
-    };
-    Figure {
-        name,
-        unit: Unit::Milliseconds,
-        fold: Fold::Mean,
-        source,
-        doc,
-    }
-}
-
-const fn gauge(
-    name: &'static str,
-    metric: &'static str,
-    labels: &'static [(&'static str, &'static str)],
-    doc: &'static str,
-) -> Figure {
-    let source = Source::Gauge(Selector { metric, labels });
-    Figure {
-        name,
-        unit: Unit::Count,
-        fold: Fold::Max,
-        source,
-        doc,
-    }
-}
-
-const fn database(name: &'static str, reading: DatabaseReading, doc: &'static str) -> Figure {
-    Figure {
-        name,
-        unit: Unit::Count,
-        fold: Fold::Delta,
-        source: Source::Database(reading),
-        doc,
-    }
-}
-
-const fn cpu(name: &'static str, part: Part, doc: &'static str) -> Figure {
-    Figure {
-        name,
-        unit: Unit::Seconds,
-        fold: Fold::Delta,
-        source: Source::Cpu(part),
-        doc,
-    }
-}

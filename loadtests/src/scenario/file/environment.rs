@@ -21,6 +21,8 @@ const DEFAULT_DATASET: Dataset = Dataset {
     surveys: 0,
     survey_answers: 0,
     survey_likes: 0,
+    coupons: 0,
+    coupon_quantity: 100,
     skew: Skew::Zipf,
 };
 
@@ -79,7 +81,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         dataset: DEFAULT_DATASET,
         service,
         edges: BTreeMap::new(),
-        gateway: gateway::read(root),
+        gateway: gateway::read(root).map(Box::new),
         redis: has_redis(root),
         heal: DEFAULT_HEAL,
     };
@@ -132,6 +134,12 @@ fn read_dataset(mut section: Section<'_>) -> Dataset {
             .optional::<Count<0, 1_000_000>>("survey_answers")
             .map_or(DEFAULT_DATASET.survey_answers, |answers| answers.0),
         survey_likes: read_survey_likes(&mut section, members),
+        coupons: section
+            .optional::<Count<0, 1_000_000>>("coupons")
+            .map_or(DEFAULT_DATASET.coupons, |coupons| coupons.0),
+        coupon_quantity: section
+            .optional::<Count<1, 1_000_000>>("coupon_quantity")
+            .map_or(DEFAULT_DATASET.coupon_quantity, |quantity| quantity.0),
         skew: section.optional("skew").unwrap_or(DEFAULT_DATASET.skew),
     };
     section.close();

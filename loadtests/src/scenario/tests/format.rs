@@ -25,7 +25,7 @@ success = 0.99
 [environment]
 lifetime = "arm"
 instances = 1
-dataset = { members = 10_000, posts = 200_000, surveys = 30, survey_answers = 1_000, survey_likes = 500, skew = "uniform" }
+dataset = { members = 10_000, posts = 200_000, surveys = 30, survey_answers = 1_000, survey_likes = 500, coupons = 20, coupon_quantity = 50, skew = "uniform" }
 edges = { database = { latency = "5ms" } }
 [service]
 db.pool.max_size = 10
@@ -110,6 +110,8 @@ fn every_documented_key_arrives_where_it_belongs() {
                 surveys: 30,
                 survey_answers: 1_000,
                 survey_likes: 500,
+                coupons: 20,
+                coupon_quantity: 50,
                 skew: Skew::Uniform
             },
             service: toml::toml! {

@@ -38,6 +38,7 @@ fn options() -> Options {
         "calendar",
         "charge_points",
         "checkout",
+        "claim_coupon",
         "member",
         "mix",
         "pay_and_poll",
