@@ -218,7 +218,7 @@ impl<'a> Lab<'a> {
         let cpu_seconds = || cpu_seconds(environment);
         let lab = environment.lab();
         let sources = Sources {
-            metrics: lab.map(environment::Lab::metrics_urls).unwrap_or_default(),
+            metrics: lab.map(metrics_pages).unwrap_or_default(),
             database: lab.map(environment::Lab::database_url),
             cpu_seconds: &cpu_seconds,
         };
@@ -327,19 +327,30 @@ async fn stop(environment: Arc<Environment>) {
 }
 
 fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
-    let part = |process: &Process| match process {
+    let used = environment.cpu_time();
+    let servers = used
+        .iter()
+        .filter_map(|(process, time)| Some((part(*process)?, time.as_secs_f64())));
+    servers
+        .chain([(Part::Generator, cpu::own_seconds())])
+        .collect()
+}
+
+/// Where every part shows its metrics.
+fn metrics_pages(lab: &environment::Lab) -> Vec<(Part, String)> {
+    let pages = lab.metrics_urls().into_iter();
+    pages
+        .filter_map(|(process, url)| Some((part(process)?, url)))
+        .collect()
+}
+
+fn part(process: Process) -> Option<Part> {
+    match process {
         Process::Service => Some(Part::Service),
         Process::Database => Some(Part::Database),
         Process::Gateway => Some(Part::Gateway),
         Process::Redis => None,
-    };
-    let used = environment.cpu_time();
-    let servers = used
-        .iter()
-        .filter_map(|(process, time)| Some((part(process)?, time.as_secs_f64())));
-    servers
-        .chain([(Part::Generator, cpu::own_seconds())])
-        .collect()
+    }
 }
 
 /// The start of the timeline and the end of each phase.

@@ -34,6 +34,10 @@ numeric_id!(
     PostId
 );
 numeric_id!(
+    /// Identity of a coupon: of an offer of so many, not of one that a member has.
+    CouponId
+);
+numeric_id!(
     /// Identity of an order.
     OrderId
 );

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
-use crate::strategy::{CalendarSource, LikesStrategy, PointLock};
+use crate::strategy::{CalendarSource, LikesStrategy, LockOrder, LockStrategy};
 
 /// What each of them does is said where the configuration key of the same name is declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,9 +86,15 @@ pub struct Knobs {
     #[serde(rename = "likes.optimistic_attempts")]
     pub likes_optimistic_attempts: u32,
     #[serde(rename = "point.lock")]
-    pub point_lock: PointLock,
+    pub point_lock: LockStrategy,
     #[serde(rename = "point.optimistic_attempts")]
     pub point_optimistic_attempts: u32,
+    #[serde(rename = "coupon.lock")]
+    pub coupon_lock: LockStrategy,
+    #[serde(rename = "coupon.lock_order")]
+    pub coupon_lock_order: LockOrder,
+    #[serde(rename = "coupon.optimistic_attempts")]
+    pub coupon_optimistic_attempts: u32,
     #[serde(rename = "seat.hold", with = "crate::duration")]
     pub seat_hold: Duration,
     #[serde(rename = "flow.settle_after", with = "crate::duration")]
@@ -121,8 +127,11 @@ impl Default for Knobs {
             calendar_max_days: 366,
             likes_strategy: LikesStrategy::default(),
             likes_optimistic_attempts: 5,
-            point_lock: PointLock::default(),
+            point_lock: LockStrategy::default(),
             point_optimistic_attempts: 5,
+            coupon_lock: LockStrategy::default(),
+            coupon_lock_order: LockOrder::default(),
+            coupon_optimistic_attempts: 5,
             seat_hold: Duration::from_mins(5),
             flow_settle_after: Duration::from_secs(30),
         }
@@ -238,6 +247,12 @@ impl Knobs {
             return refuse(
                 "point.optimistic_attempts",
                 "a change of points is attempted at least once",
+            );
+        }
+        if self.coupon_optimistic_attempts == 0 {
+            return refuse(
+                "coupon.optimistic_attempts",
+                "issuing a coupon is attempted at least once",
             );
         }
         if self.seat_hold.is_zero() {

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | 5 root | [`config`], [`app`], [`router`], [`admin`], [`serve`], [`system`], [`migrate`], [`seed`] | all |
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
-//! | 4 domains | [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`] | 3 to 0, never each other |
+//! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
 //! | 2 backing | [`database`] | 1, 0 |
 //! | 1 | [`resilience`] | 0 |
@@ -20,6 +20,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod coupon;
 pub mod database;
 pub mod day;
 pub mod duration;

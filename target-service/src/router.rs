@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::coupon::{self, api::Coupons};
 use crate::database::Hold;
 use crate::flow;
 use crate::http::abandon::{Abandonment, abandon};
@@ -74,6 +75,9 @@ fn domains(app: &App) -> OpenApiRouter {
             clock,
         }))
         .merge(point::api::routes(Points {
+            database: database.clone(),
+        }))
+        .merge(coupon::api::routes(Coupons {
             database: database.clone(),
         }))
         .merge(seat::api::routes(Seats {

@@ -33,20 +33,33 @@ pub enum LikesStrategy {
     Derived,
 }
 
-/// What keeps two changes of one member's points from overwriting each other.
+/// What keeps two changes of one number from overwriting each other: a member's points, a coupon's stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum PointLock {
-    /// The mistake: reads the balance and writes the new one back, whatever happened in between.
+pub enum LockStrategy {
+    /// The mistake: reads the number and writes the new one back, whatever happened in between.
     None,
-    /// Locks the account, reads the balance, writes it back.
+    /// Locks the row, reads the number, writes it back.
     #[default]
     Row,
-    /// Reads balance and version, writes only if the version is still the same, else reads again, a
+    /// Reads number and version, writes only if the version is still the same, else reads again, a
     /// bounded number of times.
     Optimistic,
-    /// `balance = balance + change` in the database.
+    /// `number = number + change` in the database.
     Increment,
+}
+
+/// Which of lock and transaction is the outer one when a coupon is issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LockOrder {
+    /// Lock, begin, read, write, commit, unlock.
+    #[default]
+    LockThenTransaction,
+    /// The mistake: what is written back was read before the lock was held.
+    TransactionThenLock,
+    /// The mistake: the next holder reads what was there before the commit.
+    ReleaseBeforeCommit,
 }
 
 impl LikesStrategy {

@@ -61,6 +61,11 @@ fn examine(programs: &Programs) -> Vec<Item> {
             }),
         },
         Item {
+            name: "haproxy",
+            purpose: "several instances of the service: run, up, of scenarios with more than one; test",
+            state: told(programs.haproxy()).map(|found| found.display().to_string()),
+        },
+        Item {
             name: "target-service",
             purpose: "the service under load: run, up",
             state: told(programs.target_service()).map(|found| found.display().to_string()),

@@ -82,8 +82,8 @@ fn addresses(lab: &Lab, service: &str) -> Value {
     .collect();
     let mut addresses = json!({
         "service": service,
-        "admin": lab.admin_url(),
-        "metrics": lab.metrics_urls().first(),
+        "admin": lab.service().first().admin_url(),
+        "metrics": lab.service().first().metrics_url(),
         "database": lab.service_database_url(),
         "database_admin": lab.database_url(),
         "proxies": proxies,
@@ -92,6 +92,10 @@ fn addresses(lab: &Lab, service: &str) -> Value {
     if let Some(gateway) = lab.gateway() {
         addresses["gateway"] = format!("http://{}", gateway.address()).into();
         addresses["gateway_admin"] = gateway.admin_url().into();
+    }
+    for (number, instance) in (2..).zip(lab.service().iter().skip(1)) {
+        addresses[format!("admin_{number}")] = instance.admin_url().into();
+        addresses[format!("metrics_{number}")] = instance.metrics_url().into();
     }
     addresses
 }

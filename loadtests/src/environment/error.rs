@@ -62,10 +62,6 @@ pub enum EnvironmentError {
     },
     #[error("the service refuses its configuration, table [service] of the scenario:\n{log}")]
     ServiceConfig { log: String },
-    #[error(
-        "{instances} instances were asked for, but nothing here balances between several: use 1"
-    )]
-    Instances { instances: u32 },
     #[error("no free TCP port was found on 127.0.0.1 after {tries} tries")]
     NoPort { tries: u32 },
     #[error("PostgreSQL: {doing}: {source}")]
@@ -88,10 +84,7 @@ pub enum EnvironmentError {
 impl EnvironmentError {
     /// Whether the scenario is at fault, and not the machine.
     pub fn is_bad_input(&self) -> bool {
-        matches!(
-            self,
-            Self::ServiceConfig { .. } | Self::Instances { .. } | Self::NoKnob { .. }
-        )
+        matches!(self, Self::ServiceConfig { .. } | Self::NoKnob { .. })
     }
 
     pub(super) fn file(

@@ -92,6 +92,10 @@ impl Gateway {
         format!("http://{}", self.addresses.admin)
     }
 
+    pub fn metrics_url(&self) -> String {
+        format!("{}/metrics", self.admin_url())
+    }
+
     /// The behaviour as the running gateway tells it.
     pub async fn effective(&self) -> Result<GatewayBehaviour, EnvironmentError> {
         let url = format!("{}{BEHAVIOUR}", self.admin_url());
@@ -113,8 +117,12 @@ impl Gateway {
             what: METERS,
             reason: error.to_string(),
         };
-        let url = format!("{}/metrics", self.admin_url());
-        let answer = self.client.get(url).send().await.map_err(unreadable)?;
+        let answer = self
+            .client
+            .get(self.metrics_url())
+            .send()
+            .await
+            .map_err(unreadable)?;
         let text = answer.text().await.map_err(unreadable)?;
         Ok(meter(&text, "gateway_in_work ")? + meter(&text, "gateway_waiting ")?)
     }

@@ -10,19 +10,20 @@ use serde_json::json;
 
 use super::dataset;
 use super::error::EnvironmentError;
+use super::fleet::Fleet;
 use super::gateway::Gateway;
 use super::postgres::{Postgres, Purpose, Role};
 use super::process::{ServerProcess, UnexpectedExit};
 use super::programs::Programs;
 use super::proxy::FaultProxy;
 use super::run::{Run, Settings};
-use super::service::{Service, Surroundings};
+use super::service::Surroundings;
 use crate::scenario::{Edge, LabSpec, Process};
 
 #[derive(Debug)]
 pub struct Lab {
     spec: LabSpec,
-    service: Service,
+    service: Fleet,
     proxy: Option<FaultProxy>,
     gateway: Option<Gateway>,
     database: Postgres,
@@ -33,13 +34,11 @@ pub struct Lab {
 impl Lab {
     /// Fails when a program is missing that the lab needs.
     pub fn check(spec: &LabSpec, programs: &Programs) -> Result<(), EnvironmentError> {
-        if spec.instances != 1 {
-            return Err(EnvironmentError::Instances {
-                instances: spec.instances,
-            });
-        }
         programs.postgres()?;
         programs.target_service()?;
+        if spec.instances > 1 {
+            programs.haproxy()?;
+        }
         if spec.gateway.is_some() {
             programs.mock_gateway()?;
         }
@@ -68,7 +67,7 @@ impl Lab {
             database_url: database.url(Role::Service, &database_address),
             gateway_url: gateway_address.map(|address| format!("http://{address}")),
         };
-        let service = Service::start(&run, &spec.service, &surroundings).await?;
+        let service = Fleet::start(&run, spec, &surroundings).await?;
         on_edge(proxy.as_ref(), spec, Edge::Client, service.address())?;
         Ok(Self {
             spec: spec.clone(),
@@ -85,10 +84,14 @@ impl Lab {
             .proxy
             .as_ref()
             .and_then(|proxy| proxy.address(Edge::Client));
-        proxied.map_or_else(|| self.service.url(), |address| format!("http://{address}"))
+        let address = proxied.map_or_else(
+            || self.service.address().to_owned(),
+            |address| address.to_string(),
+        );
+        format!("http://{address}")
     }
 
-    pub fn service(&self) -> &Service {
+    pub fn service(&self) -> &Fleet {
         &self.service
     }
 
@@ -109,13 +112,16 @@ impl Lab {
         self.proxy.as_ref()
     }
 
-    pub fn admin_url(&self) -> String {
-        self.service.admin_url()
-    }
-
-    /// Of every instance, not through any proxy.
-    pub fn metrics_urls(&self) -> Vec<String> {
-        vec![format!("{}/metrics", self.service.url())]
+    /// Of every instance and of the gateway, not through any proxy.
+    pub fn metrics_urls(&self) -> Vec<(Process, String)> {
+        let instances = self
+            .service
+            .iter()
+            .map(|service| (Process::Service, service.metrics_url()));
+        let gateway = self.gateway.iter();
+        instances
+            .chain(gateway.map(|gateway| (Process::Gateway, gateway.metrics_url())))
+            .collect()
     }
 
     /// As superuser and not through any proxy: for the server's counters, also when the service has
@@ -151,7 +157,8 @@ impl Lab {
             })
             .collect();
         let mut effective = json!({
-            "service": self.service.effective().await?,
+            "service": self.service.first().effective().await?,
+            "instances": self.spec.instances,
             "database": self.database.effective().await?,
             "dataset": self.spec.dataset,
             "edges": edges,
@@ -165,12 +172,11 @@ impl Lab {
     pub fn cpu_time(&self) -> BTreeMap<Process, Duration> {
         let gateway = self.gateway.as_ref().map(Gateway::process);
         [
-            (Process::Service, self.service.process()),
-            (Process::Database, self.database.process()),
+            (Process::Service, self.service.cpu_time()),
+            (Process::Database, self.database.process().cpu_time()),
         ]
         .into_iter()
-        .chain(gateway.map(|process| (Process::Gateway, process)))
-        .map(|(part, process)| (part, process.cpu_time()))
+        .chain(gateway.map(|process| (Process::Gateway, process.cpu_time())))
         .collect()
     }
 
@@ -185,8 +191,9 @@ impl Lab {
 
     fn processes(&self) -> impl Iterator<Item = &ServerProcess> {
         let proxy = self.proxy.as_ref().map(FaultProxy::process);
-        [self.service.process(), self.database.process()]
-            .into_iter()
+        self.service
+            .processes()
+            .chain([self.database.process()])
             .chain(proxy)
             .chain(self.gateway.as_ref().map(Gateway::process))
     }

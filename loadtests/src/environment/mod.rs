@@ -8,18 +8,21 @@
 //! | `services` | PostgreSQL and Redis alone, for a command |
 //! | `run`, `directory`, `account`, `port`, `programs` | what every part stands on |
 //! | `launch`, `process`, `process_table`, `keeper` | processes: started, watched, ended |
-//! | `postgres`, `redis`, `gateway`, `service`, `proxy` | the parts |
+//! | `postgres`, `redis`, `gateway`, `service`, `balancer`, `proxy` | the parts |
+//! | `fleet` | the instances of the service, with their balancer |
 //! | `admin_client` | speaks to the parts that can be changed while they run |
 //! | `service_check` | the service's opinion of a configuration, before anything is started |
 //! | `dataset`, `cluster_cache` | what the database holds, made once and copied |
 
 mod account;
 mod admin_client;
+mod balancer;
 mod cluster_cache;
 mod dataset;
 mod directory;
 mod error;
 mod file_limit;
+mod fleet;
 mod gateway;
 pub mod keeper;
 mod lab;

@@ -98,6 +98,11 @@ impl Programs {
             .ok_or_else(|| missing("redis-server", &self.server_dirs, "the package redis"))
     }
 
+    pub fn haproxy(&self) -> Result<PathBuf, EnvironmentError> {
+        find(&self.server_dirs, "haproxy")
+            .ok_or_else(|| missing("haproxy", &self.server_dirs, "the package haproxy"))
+    }
+
     pub fn target_service(&self) -> Result<PathBuf, EnvironmentError> {
         let package = "this repository: `cargo build --release -p target-service`";
         find(&self.own_dirs, "target-service")

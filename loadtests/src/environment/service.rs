@@ -36,36 +36,40 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts an instance with `config` on these surroundings, and waits until it is ready for work.
+    /// Starts an instance with `config` on these surroundings, and waits until it is ready for work. The
+    /// numbers of instances side by side differ.
     pub async fn start(
         run: &Run,
+        number: u32,
         config: &Table,
         surroundings: &Surroundings,
     ) -> Result<Self, EnvironmentError> {
-        let directory = run.directory().path().to_path_buf();
+        let files = run.directory().path().join(format!("{NAME}-{number}"));
         let program = run.programs().target_service()?;
         port::start_on_free(async |port| {
             let config = with_addresses(config, surroundings, port, port::free()?);
-            Self::start_with(run, &program, &directory, &config).await
+            Self::start_with(run, &program, &files, &config).await
         })
         .await
     }
 
+    /// `files` becomes the name of each of its files, with an extension.
     async fn start_with(
         run: &Run,
         program: &Path,
-        directory: &Path,
+        files: &Path,
         config: &Table,
     ) -> Result<Self, EnvironmentError> {
-        let file = directory.join("service.toml");
+        let file = files.with_extension("toml");
         fs::write(&file, config.to_string()).map_err(EnvironmentError::file("writing", &file))?;
-        let output = directory.join("service.out");
+        let output = files.with_extension("out");
         // Of an earlier try, whose addresses were others.
         let _ = fs::remove_file(&output);
 
         let mut launch = run.launch(NAME, program);
         launch.arguments = arguments([&"serve", &"--config", &file]);
         launch.output = Output::File(output.clone());
+        launch.log = files.with_extension("log");
         let process = run.start(launch)?;
         let listening = async || addresses(&output).is_some();
         process
@@ -115,6 +119,10 @@ impl Service {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.addresses.service)
+    }
+
+    pub fn metrics_url(&self) -> String {
+        format!("{}/metrics", self.url())
     }
 
     pub fn admin_url(&self) -> String {

@@ -19,6 +19,8 @@ pub enum FaultError {
     NoSuchPart(Process),
     #[error("the gateway is never ended: its ledger is the witness of what was charged; pause it")]
     Witness,
+    #[error("the {0:?} does not run at this moment, so that there is nothing to kill")]
+    NotRunning(Process),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error(transparent)]
@@ -112,7 +114,7 @@ impl Active<'_> {
             }
             Remedy::RemoveFromGateway(id) => gateway(self.lab)?.remove(id)?,
             Remedy::Resume(Process::Gateway) => gateway(self.lab)?.process().resume(),
-            Remedy::Resume(Process::Service) => self.lab.service().process().resume(),
+            Remedy::Resume(Process::Service) => self.lab.service().first().process().resume(),
             Remedy::Resume(Process::Database) => self.lab.database().process().resume(),
             Remedy::StartAgain(process) => start_again(self.lab, process)?,
             Remedy::SetKnob(key, before) => self.lab.service().set_knob(&key, &before)?,
@@ -130,7 +132,7 @@ fn disturb(
     in_flight: &mut Option<u64>,
 ) -> Result<(Instant, Remedy), FaultError> {
     let server = match process {
-        Process::Service => lab.service().process(),
+        Process::Service => lab.service().first().process(),
         Process::Database => lab.database().process(),
         Process::Gateway if kind == ProcessFault::Pause => gateway(lab)?.process(),
         Process::Gateway => return Err(FaultError::Witness),
@@ -145,12 +147,13 @@ fn disturb(
         ProcessFault::Kill => {
             // Looked at while it stands still: none of these gets its answer any more.
             let awaited = || lab.gateway()?.payments_awaited().ok();
-            *in_flight = server.kill_after(awaited).flatten();
+            let killed = server.kill_after(awaited);
+            *in_flight = killed.ok_or(FaultError::NotRunning(process))?;
             Remedy::StartAgain(process)
         }
         ProcessFault::Restart => {
             match process {
-                Process::Service => lab.service().shut_down(RESTART_LIMIT),
+                Process::Service => lab.service().first().shut_down(RESTART_LIMIT),
                 _ => lab.database().shut_down(RESTART_LIMIT),
             }
             start_again(lab, process)?;
@@ -164,7 +167,7 @@ fn disturb(
 /// On the same port, without waiting: what recovery takes is part of what is measured.
 fn start_again(lab: &Lab, process: Process) -> Result<(), FaultError> {
     match process {
-        Process::Service => lab.service().start_again()?,
+        Process::Service => lab.service().first().start_again()?,
         Process::Database => lab.database().start_again()?,
         Process::Gateway => return Err(FaultError::Witness),
         Process::Redis => return Err(FaultError::NoSuchPart(process)),

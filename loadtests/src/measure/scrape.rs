@@ -1,10 +1,10 @@
-//! Reads the servers' figures while a trial runs: each instance's `/metrics` every half second and
-//! at phase edges, the database's counters and every process's CPU seconds at phase edges.
+//! Reads the servers' figures while a trial runs: the `/metrics` of each instance and of the mock gateway
+//! every half second and at phase edges, the database's counters and every process's CPU seconds at phase edges.
 //!
 //! Invariant: counters never fall. A service that was restarted starts from 0 again, or has not
 //! begun to count at all; what it had counted when it was last read is added to what it counts now.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the servers of a trial are read.
 pub struct Sources<'a> {
-    /// One address of `/metrics` per instance of the service.
-    pub metrics: Vec<String>,
+    /// The address of each `/metrics`, and which part shows it.
+    pub metrics: Vec<(Part, String)>,
     /// The database, reached directly, not through a faulted edge.
     pub database: Option<String>,
     /// What each part has used so far, processes that have ended included.
@@ -34,10 +34,12 @@ pub struct Sources<'a> {
 pub struct Reading {
     /// From the start of the timeline.
     pub at: Duration,
-    /// Samples of all instances, counters without their falls; instances that did not answer are left out.
+    /// Samples of all parts, counters without their falls; what did not answer is left out.
     pub samples: Vec<Sample>,
-    /// Instances that did not answer.
-    pub missed: usize,
+    /// The parts of which something answered.
+    pub answered: HashSet<Part>,
+    /// The parts of which something did not answer.
+    pub missed: HashSet<Part>,
     pub database: Option<DatabaseCounters>,
     pub cpu_seconds: HashMap<Part, f64>,
 }
@@ -139,14 +141,17 @@ impl<'a> Reader<'a> {
             at: self.zero.elapsed(),
             ..Reading::default()
         };
-        for (url, counters) in self.sources.metrics.iter().zip(&mut self.counters) {
+        for ((part, url), counters) in self.sources.metrics.iter().zip(&mut self.counters) {
             match timeout(PATIENCE, page(&self.client, url)).await {
                 Ok(Ok(text)) => {
+                    reading.answered.insert(*part);
                     let samples = exposition::parse(&text).into_iter();
                     let kept = samples.filter(|sample| (self.wanted)(&sample.name));
                     reading.samples.extend(counters.without_falls(kept));
                 }
-                Ok(Err(_)) | Err(_) => reading.missed += 1,
+                Ok(Err(_)) | Err(_) => {
+                    reading.missed.insert(*part);
+                }
             }
         }
         if depth == Depth::Everything {

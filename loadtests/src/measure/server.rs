@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::record::figures::{self, DatabaseReading, Figure, Fold, Selector, Source, Unit};
+use crate::record::figures::{self, DatabaseReading, Figure, Fold, Part, Selector, Source, Unit};
 
 use super::exposition::Sample;
 use super::postgres::DatabaseCounters;
@@ -36,14 +36,13 @@ pub fn of_phase(readings: &Readings, phase: usize) -> BTreeMap<String, Option<f6
 pub fn of_second(readings: &Readings, second: u32) -> BTreeMap<String, Option<f64>> {
     let start = Duration::from_secs(u64::from(second));
     let end = start + Duration::from_secs(1);
-    let (Some(from), Some(to)) = (complete_near(readings, start), complete_near(readings, end))
-    else {
-        return BTreeMap::new();
+    let of = |figure: &Figure| {
+        let part = figure.scraped_from()?;
+        let from = complete_near(readings, start, part)?;
+        let to = complete_near(readings, end, part)?;
+        Some((figure.name.to_owned(), over(readings, from, to, figure)))
     };
-    let scraped = figures::SERVER.iter().filter(|figure| figure.is_scraped());
-    scraped
-        .map(|figure| (figure.name.to_owned(), over(readings, from, to, figure)))
-        .collect()
+    figures::SERVER.iter().filter_map(of).collect()
 }
 
 /// The figures of a phase that are not whole because a server did not answer a scrape.
@@ -54,34 +53,49 @@ pub fn incomplete(readings: &Readings, phase: usize) -> BTreeSet<&'static str> {
             .get(index)
             .and_then(|&at| readings.all.get(at))
     };
-    let scraped = || figures::SERVER.iter().filter(|figure| figure.is_scraped());
-    let (Some(from), Some(to)) = (edge(phase), edge(phase + 1)) else {
-        return scraped().map(|figure| figure.name).collect();
-    };
-    let edges_are_read = complete_pair(readings, from, to).is_some();
-    let mut within = readings
-        .all
-        .iter()
-        .filter(|reading| (from.at..=to.at).contains(&reading.at));
-    let all_are_read = within.all(is_complete);
-    let lost = |figure: &&Figure| {
+    let edges = edge(phase).zip(edge(phase + 1));
+    let is_lost = |figure: &&Figure| {
+        let Some(part) = figure
+            .scraped_from()
+            .filter(|part| is_read(readings, *part))
+        else {
+            return false;
+        };
+        let Some((from, to)) = edges else {
+            return true;
+        };
         if figure.needs_every_scrape() {
-            !all_are_read
+            let mut within = readings
+                .all
+                .iter()
+                .filter(|reading| (from.at..=to.at).contains(&reading.at));
+            !within.all(|reading| is_complete(reading, part))
         } else {
-            !edges_are_read
+            complete_pair(readings, from, to, part).is_none()
         }
     };
-    scraped().filter(lost).map(|figure| figure.name).collect()
+    let lost = figures::SERVER.iter().filter(is_lost);
+    lost.map(|figure| figure.name).collect()
+}
+
+/// Whether the trial has such a part. The service it always has, also when it never answered.
+fn is_read(readings: &Readings, part: Part) -> bool {
+    let known = |reading: &Reading| {
+        [&reading.answered, &reading.missed]
+            .iter()
+            .any(|parts| parts.contains(&part))
+    };
+    part == Part::Service || readings.all.iter().any(known)
 }
 
 fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> Option<f64> {
     match figure.source {
         Source::Counter(selector) => {
-            let (from, to) = complete_pair(readings, from, to)?;
+            let (from, to) = complete_pair(readings, from, to, selector.part())?;
             Some(sum(to, selector)? - sum(from, selector)?)
         }
         Source::Share { part, whole } => {
-            let (from, to) = complete_pair(readings, from, to)?;
+            let (from, to) = complete_pair(readings, from, to, whole.part())?;
             let whole = sum(to, whole)? - sum(from, whole)?;
             let share = (sum(to, part)? - sum(from, part)?) / whole;
             // Seconds for each of a number of things are shown in milliseconds, as all such times.
@@ -94,7 +108,7 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         }
         Source::Gauge(selector) => highest(readings, from.at, to.at, selector),
         Source::Histogram(selector) => {
-            let (from, to) = complete_pair(readings, from, to)?;
+            let (from, to) = complete_pair(readings, from, to, selector.part())?;
             histogram(from, to, selector, figure.fold).map(|seconds| seconds * 1e3)
         }
         Source::Database(reading) => {
@@ -119,28 +133,29 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
     }
 }
 
-/// Readings near both edges in which every instance answered.
+/// Readings near both edges in which every process of the part answered.
 fn complete_pair<'a>(
     readings: &'a Readings,
     from: &Reading,
     to: &Reading,
+    part: Part,
 ) -> Option<(&'a Reading, &'a Reading)> {
     Some((
-        complete_near(readings, from.at)?,
-        complete_near(readings, to.at)?,
+        complete_near(readings, from.at, part)?,
+        complete_near(readings, to.at, part)?,
     ))
 }
 
-fn complete_near(readings: &Readings, at: Duration) -> Option<&Reading> {
+fn complete_near(readings: &Readings, at: Duration, part: Part) -> Option<&Reading> {
     readings
         .all
         .iter()
-        .filter(|reading| is_complete(reading) && reading.at.abs_diff(at) <= TOLERANCE)
+        .filter(|reading| is_complete(reading, part) && reading.at.abs_diff(at) <= TOLERANCE)
         .min_by_key(|reading| reading.at.abs_diff(at))
 }
 
-fn is_complete(reading: &Reading) -> bool {
-    reading.missed == 0 && !reading.samples.is_empty()
+fn is_complete(reading: &Reading, part: Part) -> bool {
+    reading.answered.contains(&part) && !reading.missed.contains(&part)
 }
 
 fn matching(reading: &Reading, name: String, selector: Selector) -> impl Iterator<Item = &Sample> {
@@ -155,7 +170,7 @@ fn matching(reading: &Reading, name: String, selector: Selector) -> impl Iterato
 
 /// 0 for a series that does not exist yet: a counter appears when it first counts.
 fn sum(reading: &Reading, selector: Selector) -> Option<f64> {
-    is_complete(reading).then(|| {
+    is_complete(reading, selector.part()).then(|| {
         matching(reading, selector.metric.to_owned(), selector)
             .map(|sample| sample.value)
             .sum()
@@ -257,6 +272,7 @@ mod tests {
         Reading {
             at: Duration::from_millis(at_ms),
             samples: exposition::parse(page),
+            answered: [Part::Service].into(),
             ..Reading::default()
         }
     }
@@ -264,7 +280,7 @@ mod tests {
     fn missed(at_ms: u64) -> Reading {
         Reading {
             at: Duration::from_millis(at_ms),
-            missed: 1,
+            missed: [Part::Service].into(),
             ..Reading::default()
         }
     }
@@ -389,6 +405,46 @@ mod tests {
         let page = |rejected, failed| calls("rejected", rejected) + &calls("failure", failed);
         let figures = one_phase(vec![reading(0, &page(2, 3)), reading(1_000, &page(9, 40))]);
         assert_eq!(figures["breaker_rejections"], Some(7.0));
+    }
+
+    #[test]
+    fn a_silent_gateway_loses_its_own_figures_only_and_one_that_is_not_there_none() {
+        let page = |charges: u32| {
+            format!("gateway_charges_total {charges}\ndb_client_connection_timeouts_total 4")
+        };
+        let both = |at_ms, charges| Reading {
+            answered: [Part::Service, Part::Gateway].into(),
+            ..reading(at_ms, &page(charges))
+        };
+        let paused = |at_ms| Reading {
+            missed: [Part::Gateway].into(),
+            ..reading(at_ms, "db_client_connection_timeouts_total 7")
+        };
+        let well = one_phase(vec![both(0, 10), both(5_000, 90)]);
+        assert_eq!(well["gateway_charges"], Some(80.0));
+        let all = vec![both(0, 10), paused(5_000)];
+        let edges = vec![0, 1];
+        let lost = incomplete(
+            &Readings {
+                all: all.clone(),
+                edges,
+            },
+            0,
+        );
+        assert!(lost.contains("gateway_charges") && !lost.contains("pool_timeouts"));
+        let silent = one_phase(all);
+        assert_eq!(
+            (silent["gateway_charges"], silent["pool_timeouts"]),
+            (None, Some(3.0))
+        );
+
+        let all = vec![reading(0, "up 1"), reading(5_000, "up 1")];
+        let without = Readings {
+            all,
+            edges: vec![0, 1],
+        };
+        assert_eq!(of_phase(&without, 0)["gateway_charges"], None);
+        assert!(incomplete(&without, 0).is_empty());
     }
 
     #[test]

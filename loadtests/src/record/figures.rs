@@ -67,9 +67,9 @@ pub enum Source {
     /// The comparison of what clients were told, the service's rows and the gateway's ledger, and
     /// what was seen of payments besides.
     Payments,
-    /// A counter of the service, summed over instances and labels.
+    /// A counter of the service or the gateway, summed over instances and labels.
     Counter(Selector),
-    /// A gauge of the service, summed over instances and labels at each scrape.
+    /// A gauge of the service or the gateway, summed over instances and labels at each scrape.
     Gauge(Selector),
     /// A histogram of the service in seconds, its buckets summed over instances and labels.
     Histogram(Selector),
@@ -108,13 +108,29 @@ pub enum Part {
     Generator,
 }
 
+impl Selector {
+    /// Whose metric it is: every name of the mock gateway's begins with `gateway_`, and none of the service's.
+    pub fn part(&self) -> Part {
+        if self.metric.starts_with("gateway_") {
+            Part::Gateway
+        } else {
+            Part::Service
+        }
+    }
+}
+
 impl Figure {
-    /// Whether the figure is read from a server, so that a missed scrape can lose it.
-    pub fn is_scraped(&self) -> bool {
-        matches!(
-            self.source,
-            Source::Counter(_) | Source::Gauge(_) | Source::Histogram(_) | Source::Share { .. }
-        )
+    /// Of which part the metrics are that it reads, so that a missed scrape of it can lose the figure.
+    pub fn scraped_from(&self) -> Option<Part> {
+        match self.source {
+            Source::Counter(selector)
+            | Source::Gauge(selector)
+            | Source::Histogram(selector)
+            | Source::Share {
+                whole: selector, ..
+            } => Some(selector.part()),
+            _ => None,
+        }
     }
 
     /// Whether it needs every scrape within the phase, not only those at its edges.

@@ -54,6 +54,9 @@ pub struct LabSpec {
     pub lifetime: Lifetime,
     /// Instances of the target service, at least 1.
     pub instances: u32,
+    /// Whether the balancer in front of several instances sends a client to the same one again.
+    #[serde(default)]
+    pub sticky: bool,
     pub dataset: Dataset,
     /// The service's configuration in its own keys (nested tables), over its defaults.
     pub service: toml::Table,

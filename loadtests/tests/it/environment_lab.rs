@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::{Connection, PgConnection};
-use squall::environment::{self, EnvironmentError, process_table};
+use squall::environment::{self, process_table};
 use squall::scenario::{Edge, EdgeConditions, EnvironmentSpec, LabSpec};
 
 use crate::playground::{Place, eventually, get, lab_spec, settings, start};
@@ -90,25 +90,9 @@ async fn a_key_that_the_service_does_not_know_is_the_scenarios_mistake() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_instances_are_refused_as_long_as_nothing_balances_between_them() {
-    let spec = LabSpec {
-        instances: 3,
-        ..lab_spec()
-    };
-    let error = environment::start(&EnvironmentSpec::Lab(spec), &settings())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, EnvironmentError::Instances { instances: 3 }),
-        "{error}"
-    );
-    assert!(error.is_bad_input());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_dies_by_itself_is_told_once() {
     let environment = start(lab_spec()).await;
-    let service = environment.lab().unwrap().service().process();
+    let service = environment.lab().unwrap().service().first().process();
     kill(Pid::from_raw(service.pid().unwrap()), Signal::SIGKILL).unwrap();
     let exit = eventually("its end is noticed", || {
         environment.take_unexpected_exits().pop()

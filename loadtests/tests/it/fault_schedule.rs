@@ -213,6 +213,7 @@ async fn a_killed_service_refuses_connections_and_comes_back_at_its_address() {
         .lab()
         .unwrap()
         .service()
+        .first()
         .wait_until_ready()
         .await
         .unwrap();
@@ -224,7 +225,7 @@ async fn a_killed_service_refuses_connections_and_comes_back_at_its_address() {
 async fn a_restarted_service_is_another_process_at_the_same_address() {
     let (environment, schedule, zero) =
         begin(process(Process::Service, ProcessFault::Restart)).await;
-    let service = environment.lab().unwrap().service();
+    let service = environment.lab().unwrap().service().first();
     let before = service.process().pid();
     after_the_end(schedule, zero).await;
     service.wait_until_ready().await.unwrap();
@@ -244,7 +245,7 @@ async fn a_restart_is_over_when_the_process_runs_again() {
         ..process(Process::Service, ProcessFault::Restart)
     };
     let (environment, schedule, zero) = begin(restart).await;
-    let service = environment.lab().unwrap().service();
+    let service = environment.lab().unwrap().service().first();
     let before = service.process().pid();
     eventually("another process runs", || {
         let now = service.process().pid();

@@ -14,6 +14,7 @@ mod engine_support;
 mod engine_validity;
 #[cfg(target_os = "linux")]
 mod environment_cleanup;
+mod environment_instances;
 mod environment_lab;
 mod environment_services;
 mod fault_proxy;

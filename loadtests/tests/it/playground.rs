@@ -69,6 +69,7 @@ pub fn lab_spec() -> LabSpec {
     LabSpec {
         lifetime: Lifetime::Trial,
         instances: 1,
+        sticky: false,
         dataset: Dataset {
             members: 100,
             posts: 300,

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 pub use error::ConfigError;
 pub use load::load;
 
+use crate::coupon::CouponConfig;
 use crate::flow::FlowConfig;
 use crate::knobs::{KnobError, Knobs};
 use crate::point::PointConfig;
@@ -30,6 +31,7 @@ pub struct Config {
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
+    pub coupon: CouponConfig,
     pub seat: SeatConfig,
     pub flow: FlowConfig,
     pub payment: payment::Config,
@@ -79,6 +81,9 @@ impl Config {
             likes_optimistic_attempts: self.likes.optimistic_attempts,
             point_lock: self.point.lock,
             point_optimistic_attempts: self.point.optimistic_attempts,
+            coupon_lock: self.coupon.lock,
+            coupon_lock_order: self.coupon.lock_order,
+            coupon_optimistic_attempts: self.coupon.optimistic_attempts,
             seat_hold: self.seat.hold,
             flow_settle_after: self.flow.settle_after,
         };
@@ -131,7 +136,8 @@ mod tests {
             "db.simulated_delay": "26ms", "calendar.source": "preaggregated", "calendar.max_days": 27,
             "likes.strategy": "derived", "likes.optimistic_attempts": 28,
             "point.lock": "increment", "point.optimistic_attempts": 29, "seat.hold": "30ms",
-            "flow.settle_after": "31ms",
+            "flow.settle_after": "31ms", "coupon.lock": "increment",
+            "coupon.lock_order": "transaction_then_lock", "coupon.optimistic_attempts": 32,
         }))
         .unwrap();
         let mut config = serde_json::to_value(Config::default()).unwrap();

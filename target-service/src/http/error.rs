@@ -65,6 +65,10 @@ codes! {
     EmailTaken => "email_taken", CONFLICT, "This e-mail address is registered already", None;
     OrderNotFound => "order_not_found", NOT_FOUND, "There is no such order", None;
     SeatNotFound => "seat_not_found", NOT_FOUND, "There is no such seat", None;
+    CouponNotFound => "coupon_not_found", NOT_FOUND, "There is no such coupon", None;
+    SoldOut => "sold_out", CONFLICT, "All coupons have been issued", None;
+    AlreadyIssued => "already_issued", CONFLICT, "The member has this coupon already", None;
+    CouponsContended => "coupons_contended", SERVICE_UNAVAILABLE, "Too many asked for this coupon at once", SOON;
     InsufficientPoints => "insufficient_points", CONFLICT, "The member does not have so many points", None;
     SeatHeld => "seat_held", CONFLICT, "Somebody else holds this seat", None;
     SeatSold => "seat_sold", CONFLICT, "This seat is sold", None;

@@ -12,7 +12,7 @@ use super::store;
 use crate::context::RequestContext;
 use crate::database::DatabaseError;
 use crate::ids::MemberId;
-use crate::strategy::PointLock;
+use crate::strategy::LockStrategy;
 
 /// Spreads writers that lost to each other; about the time that the winner's commit takes.
 const BACKOFF_STEP: Duration = Duration::from_millis(2);
@@ -34,10 +34,10 @@ pub(super) async fn change(
     change: i64,
 ) -> Result<Moved, DatabaseError> {
     match ctx.knobs().point_lock {
-        PointLock::None => unguarded(transaction, ctx, member, change).await,
-        PointLock::Row => under_row_lock(transaction, ctx, member, change).await,
-        PointLock::Optimistic => by_version(transaction, ctx, member, change).await,
-        PointLock::Increment => in_the_database(transaction, ctx, member, change).await,
+        LockStrategy::None => unguarded(transaction, ctx, member, change).await,
+        LockStrategy::Row => under_row_lock(transaction, ctx, member, change).await,
+        LockStrategy::Optimistic => by_version(transaction, ctx, member, change).await,
+        LockStrategy::Increment => in_the_database(transaction, ctx, member, change).await,
     }
 }
 

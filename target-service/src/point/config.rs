@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::knobs::Knobs;
-use crate::strategy::PointLock;
+use crate::strategy::LockStrategy;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PointConfig {
     /// What keeps two changes of one member's points from overwriting each other. With `none` nothing
     /// does, and balances go wrong under load. May be switched at any time. Default `row`. A knob.
-    pub lock: PointLock,
+    pub lock: LockStrategy,
     /// With `lock = "optimistic"`: how often a change is tried while others keep changing the same balance,
     /// before it is answered by 503 `points_contended`. Default 5. A knob.
     pub optimistic_attempts: u32,

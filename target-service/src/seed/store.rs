@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
 use super::{SeedError, SeedPlan, rows};
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "members",
     "nickname_changes",
     "posts",
@@ -20,6 +20,8 @@ const TABLES: [&str; 10] = [
     "seats",
     "orders",
     "payments",
+    "coupons",
+    "coupon_issues",
 ];
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -71,7 +73,7 @@ async fn prepare_session(connection: &mut PgConnection) -> Result<(), SeedError>
 /// Looks under a lock, so that nobody writes between the look and the load. Truncating empty tables
 /// lets COPY write rows that are frozen from the start, which spares the later vacuum a rewrite.
 async fn refuse_unless_empty(connection: &mut PgConnection) -> Result<(), SeedError> {
-    let migrated: bool = sqlx::query_scalar("SELECT to_regclass('payments') IS NOT NULL")
+    let migrated: bool = sqlx::query_scalar("SELECT to_regclass('coupon_issues') IS NOT NULL")
         .fetch_one(&mut *connection)
         .await?;
     if !migrated {

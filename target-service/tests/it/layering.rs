@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("migrate", 5, &[]),
     ("seed", 5, &[]),
     ("flow", 5, &[]),
+    ("coupon", 4, &[]),
     ("member", 4, &[]),
     ("order", 4, &[]),
     ("point", 4, &[]),
@@ -43,7 +44,9 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("page", 0, &[]),
 ];
 
-const DOMAINS: &[&str] = &["member", "order", "payment", "point", "post", "seat"];
+const DOMAINS: &[&str] = &[
+    "coupon", "member", "order", "payment", "point", "post", "seat",
+];
 const SQL: &[&str] = &[
     "sqlx::query",
     "query_as(",

@@ -7,6 +7,7 @@ mod bodies;
 mod calendar;
 mod check;
 mod checkout;
+mod coupon;
 mod deadline;
 mod hold;
 mod http;

@@ -65,6 +65,9 @@ async fn the_endpoints_are_documented() {
         "get /members/{id}/points",
         "post /members/{id}/points/charge",
         "post /members/{id}/points/use",
+        "post /coupons",
+        "get /coupons/{id}",
+        "post /coupons/{id}/issues",
         "get /events/{event}/seats/{seat}",
         "put /events/{event}/seats/{seat}/hold",
         "post /orders",
@@ -172,6 +175,7 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
     let order = |seat: Value| json!({"member_id": 1, "seat": seat, "points": 2, "amount": 2});
     let seat = json!({"event": 1, "seat": 1});
     let hold = |member: i64| json!({ "member_id": member });
+    let coupon = |quantity: i64| json!({"name": "tea", "quantity": quantity});
     let pay =
         |member: i64, amount: i64| json!({"order_id": 1, "member_id": member, "amount": amount});
     let today = chrono::Utc::now().date_naive();
@@ -209,6 +213,12 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
         ),
         ("post /members/{id}/points/use", "", &points(1, "b"), "200"),
         ("post /members/{id}/points/use", "", &points(99, "c"), "409"),
+        ("post /coupons", "", &coupon(1), "201"),
+        ("post /coupons", "", &coupon(0), "422"),
+        ("get /coupons/{id}", "", &none, "200"),
+        ("post /coupons/{id}/issues", "", &hold(2), "404"),
+        ("post /coupons/{id}/issues", "", &hold(1), "201"),
+        ("post /coupons/{id}/issues", "", &hold(1), "409"),
         ("get /events/{event}/seats/{seat}", "", &none, "200"),
         ("put /events/{event}/seats/{seat}/hold", "", &hold(2), "404"),
         ("put /events/{event}/seats/{seat}/hold", "", &hold(1), "200"),

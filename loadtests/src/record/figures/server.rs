@@ -119,6 +119,17 @@ pub const SERVER: &[Figure] = &[
         "http_client_request_duration_seconds_count",
         "Requests that the service sent to the payment gateway and that ended, whatever their outcome; repeated ones and those of reconciliation included.",
     ),
+    counter(
+        "gateway_charges",
+        "gateway_charges_total",
+        "Charges that the mock gateway made, for whoever had gone, too.",
+    ),
+    gauge(
+        "gateway_waiting_max",
+        "gateway_waiting",
+        &[],
+        "Most requests that waited for a place at the mock gateway.",
+    ),
     labelled_counter(
         "breaker_rejections",
         "target_circuit_breaker_calls_total",

@@ -1,6 +1,7 @@
 //! Which charts a record has, and what is drawn in them.
 
 mod breaker;
+mod compared;
 mod over_time;
 mod search;
 mod spectrum;
@@ -42,10 +43,7 @@ pub fn of(record: &StoredRecord) -> Charts {
     overview.extend(search::chart(document));
     // The timelines of a search's arms may differ, so that they cannot share one axis of time.
     if document.search.is_none() && measured.clone().count() > 1 {
-        overview.extend([
-            over_time::goodput_of_arms(document),
-            over_time::p99_of_arms(document),
-        ]);
+        overview.extend(compared::charts(document));
     }
     overview.extend(time_split::chart(document));
     overview.extend(spectrum::chart(record));

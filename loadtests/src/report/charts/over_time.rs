@@ -9,54 +9,18 @@ use crate::stats;
 use super::super::svg::{Axis, Band, BandKind, Chart, Scale, Series, Style};
 use super::{breaker, millis, slug};
 
-type Reading = fn(&SecondRecord) -> Option<f64>;
+pub(super) type Reading = fn(&SecondRecord) -> Option<f64>;
 
-const OFFERED: Reading = |second| Some(second.offered as f64);
-const GOODPUT: Reading = |second| Some(second.ok as f64);
+pub(super) const OFFERED: Reading = |second| Some(second.offered as f64);
+pub(super) const GOODPUT: Reading = |second| Some(second.ok as f64);
 const FAILED: Reading = |second| Some((second.failed + second.unsent) as f64);
-const ATTEMPTS: Reading = |second| Some(second.attempts as f64);
+pub(super) const ATTEMPTS: Reading = |second| Some(second.attempts as f64);
 /// Gauges of the service's connection pool, and how the legend calls them.
 const POOL: [(&str, &str); 3] = [
     ("pool_size_max", "open"),
     ("pool_in_use_max", "in use"),
     ("pool_pending_max", "requests waiting"),
 ];
-
-pub fn goodput_of_arms(document: &RecordDocument) -> Chart {
-    let mut series = arms_as_lines(document, GOODPUT);
-    if let Some(first) = document.arms.iter().find(|arm| !arm.rounds.is_empty()) {
-        let points = over_rounds(document, &first.name, OFFERED);
-        series.insert(
-            0,
-            Series {
-                name: "offered".to_owned(),
-                style: Style::Reference,
-                points,
-            },
-        );
-    }
-    let description =
-        "Arrivals per second answered within their deadline, over time, one line per arm.";
-    rate_chart(
-        &Timeline::of_all(document),
-        "goodput",
-        "Goodput over time",
-        description,
-        series,
-    )
-}
-
-pub fn p99_of_arms(document: &RecordDocument) -> Chart {
-    let series = arms_as_lines(document, |second| second.p99_ms);
-    let description = "The 99th percentile of response times in each second, one line per arm, on a logarithmic scale.";
-    latency_chart(
-        &Timeline::of_all(document),
-        "p99",
-        "Response time p99 over time",
-        description,
-        series,
-    )
-}
 
 /// Throughput, latency and, where the service told, its connection pool.
 pub fn of_arm(document: &RecordDocument, arm: &ArmDocument) -> Vec<Chart> {
@@ -147,22 +111,8 @@ fn deadline(timeline: &Timeline, arm: &ArmDocument) -> Option<Series> {
     })
 }
 
-fn arms_as_lines(document: &RecordDocument, reading: Reading) -> Vec<Series> {
-    let measured = document
-        .arms
-        .iter()
-        .filter(|arm| !arm.rounds.is_empty())
-        .enumerate();
-    let line = |(number, arm): (usize, &ArmDocument)| Series {
-        name: arm.name.clone(),
-        style: Style::Line(number),
-        points: over_rounds(document, &arm.name, reading),
-    };
-    measured.map(line).collect()
-}
-
 /// Second to the median over rounds, at the middle of each second.
-fn over_rounds(
+pub(super) fn over_rounds(
     document: &RecordDocument,
     arm: &str,
     reading: impl Fn(&SecondRecord) -> Option<f64>,
@@ -181,7 +131,7 @@ fn over_rounds(
 }
 
 /// The axis of time that a chart stands on.
-struct Timeline {
+pub(super) struct Timeline {
     end: f64,
     bands: Vec<Band>,
     rounds: usize,
@@ -189,7 +139,7 @@ struct Timeline {
 
 impl Timeline {
     /// That of the first arm that was run; the same in every arm.
-    fn of_all(document: &RecordDocument) -> Self {
+    pub(super) fn of_all(document: &RecordDocument) -> Self {
         Self::of(
             document,
             document.arms.iter().find(|arm| arm.load.is_some()),
@@ -205,7 +155,7 @@ impl Timeline {
     }
 }
 
-fn rate_chart(
+pub(super) fn rate_chart(
     timeline: &Timeline,
     slug: &str,
     title: &str,
@@ -216,7 +166,7 @@ fn rate_chart(
     time_chart(timeline, slug, title, description, y, series)
 }
 
-fn latency_chart(
+pub(super) fn latency_chart(
     timeline: &Timeline,
     slug: &str,
     title: &str,
@@ -327,16 +277,25 @@ fn faults(events: &[Event], end_of_timeline: f64) -> Vec<Band> {
         let same =
             |band: &&mut Band| (band.from - start.at_s).abs() < 0.5 && (band.to - to).abs() < 0.5;
         match bands.iter_mut().find(same) {
-            Some(band) => band.label = format!("{} + {}", band.label, start.detail),
+            Some(band) => band.label = format!("{} + {}", band.label, without_phase(start)),
             None => bands.push(Band {
                 from: start.at_s,
                 to,
-                label: start.detail.clone(),
+                label: without_phase(start).to_owned(),
                 kind: BandKind::Fault,
             }),
         }
     }
     bands
+}
+
+/// What the fault is; in which phase it holds is to be seen.
+fn without_phase(start: &Event) -> &str {
+    let (fault, _) = start
+        .detail
+        .split_once(" (phase ")
+        .unwrap_or((&start.detail, ""));
+    fault
 }
 
 #[cfg(test)]
@@ -355,11 +314,11 @@ mod tests {
     #[test]
     fn faults_are_paired_by_what_they_are_and_share_a_band_in_the_same_stretch() {
         let events = [
-            event(5.0, "fault_start", "a"),
-            event(5.01, "fault_start", "b"),
-            event(8.0, "fault_end", "a"),
-            event(8.0, "fault_end", "b"),
-            event(12.0, "fault_start", "a"),
+            event(5.0, "fault_start", "a (phase x)"),
+            event(5.01, "fault_start", "b (phase x)"),
+            event(8.0, "fault_end", "a (phase x)"),
+            event(8.0, "fault_end", "b (phase x)"),
+            event(12.0, "fault_start", "a (phase y)"),
         ];
         let found: Vec<(f64, f64, String)> = faults(&events, 20.0)
             .into_iter()

@@ -102,9 +102,10 @@ fn read_arm(mut section: Section<'_>) -> Option<ArmDraft> {
 pub(crate) fn check_path(path: &[String]) -> Result<(), String> {
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     match segments.as_slice() {
-        ["service" | "gateway", ..] | ["environment", "edges", ..] | ["phases", _, "faults"] => {
-            Ok(())
-        }
+        ["service" | "gateway", ..]
+        | ["environment", "edges", ..]
+        | ["environment", "instances" | "sticky"]
+        | ["phases", _, "faults"] => Ok(()),
         ["load", policy, ..] if CLIENT_POLICIES.contains(policy) => Ok(()),
         [root, ..] if !ALTERABLE.contains(root) => Err(format!(
             "unknown key \"{root}\" in [[arms]]{}",
@@ -112,7 +113,7 @@ pub(crate) fn check_path(path: &[String]) -> Result<(), String> {
         )),
         _ => Err(format!(
             "an arm cannot set \"{}\": arms run the same load on the same data, and may differ in service.*, gateway.*, \
-             environment.edges.*, phases.NAME.faults and load.{}",
+             environment.edges.*, environment.instances, environment.sticky, phases.NAME.faults and load.{}",
             segments.join("."),
             CLIENT_POLICIES.join(", load.")
         )),

@@ -25,6 +25,9 @@ const DEFAULT_DATASET: Dataset = Dataset {
 const DEFAULT_HEAL: Duration = Duration::from_secs(30);
 const LONGEST_HEAL: Duration = Duration::from_mins(10);
 
+/// More would only fight for the processors of one machine.
+const MOST_INSTANCES: u64 = 16;
+
 /// The edges that a proxy can stand on.
 pub(crate) const EDGES: [(&str, Edge); 3] = [
     ("client", Edge::Client),
@@ -65,6 +68,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
     let mut spec = LabSpec {
         lifetime: Lifetime::Trial,
         instances: 1,
+        sticky: false,
         dataset: DEFAULT_DATASET,
         service,
         edges: BTreeMap::new(),
@@ -77,8 +81,20 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
     if let Some(lifetime) = section.optional("lifetime") {
         spec.lifetime = lifetime;
     }
-    // More than one needs a balancer in front, which does not exist yet.
-    section.optional::<Count<1, 1>>("instances");
+    if let Some(instances) = section.optional::<Count<1, MOST_INSTANCES>>("instances") {
+        spec.instances = instances.0 as u32;
+    }
+    if let Some(sticky) = section.optional("sticky") {
+        spec.sticky = sticky;
+    }
+    if let Some(sticky) = section
+        .node("sticky")
+        .filter(|_| spec.sticky && spec.instances == 1)
+    {
+        let complaint =
+            "has nothing to act on: there is one instance, and no balancer in front of it";
+        section.complain("sticky", sticky, complaint);
+    }
     if let Some(dataset) = section.section("dataset", "environment.dataset") {
         spec.dataset = read_dataset(dataset);
     }

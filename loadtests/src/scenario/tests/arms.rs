@@ -92,6 +92,22 @@ environment.edges.client.latency = "1ms"
 }
 
 #[test]
+fn arms_may_differ_in_how_many_instances_there_are() {
+    let plan = plan_of(&format!(
+        r#"{PLAIN}
+[[arms]]
+name = "one"
+[[arms]]
+name = "three"
+environment.instances = 3
+environment.sticky = true
+"#
+    ));
+    let of = |arm: usize| (lab(&plan.arms[arm]).instances, lab(&plan.arms[arm]).sticky);
+    assert_eq!((of(0), of(1)), ((1, false), (3, true)));
+}
+
+#[test]
 fn arms_cannot_change_the_load_the_data_or_the_time() {
     for key in [
         "load.arrivals = \"uniform\"",
@@ -111,7 +127,7 @@ fn arms_cannot_change_the_load_the_data_or_the_time() {
         assert!(
             found[0].ends_with(&format!(
                 "an arm cannot set \"{path}\": arms run the same load on the same data, and may differ in service.*, gateway.*, \
-                 environment.edges.*, phases.NAME.faults and load.retry, load.keys, load.attempt_timeout, load.deadline, \
+                 environment.edges.*, environment.instances, environment.sticky, phases.NAME.faults and load.retry, load.keys, load.attempt_timeout, load.deadline, \
                  load.client_timeout"
             )),
             "{found:?}"

@@ -34,7 +34,7 @@ fn unknown_keys_get_the_nearest_known_one() {
         (
             "[environment]\nprometheus = true\n",
             "x.toml:11:1: unknown key \"prometheus\" in [environment]; it is one of \
-          lifetime, instances, dataset, edges, heal",
+          lifetime, instances, sticky, dataset, edges, heal",
         ),
         (
             "[environment]\ndataset = { member = 5 }\n",
@@ -78,8 +78,13 @@ fn environments_are_of_known_kinds_and_sizes() {
           of trial, arm, run",
         ),
         (
-            "[environment]\ninstances = 2\n",
-            "x.toml:11:13: \"instances\" in [environment] is 2: it must be 1",
+            "[environment]\ninstances = 17\n",
+            "x.toml:11:13: \"instances\" in [environment] is 17: it must be between 1 and 16",
+        ),
+        (
+            "[environment]\nsticky = true\n",
+            "x.toml:11:10: \"sticky\" in [environment] has nothing to act on: there is one \
+          instance, and no balancer in front of it",
         ),
         (
             "[environment]\ndataset = { skew = \"zipff\" }\n",

@@ -103,6 +103,7 @@ fn every_documented_key_arrives_where_it_belongs() {
         EnvironmentSpec::Lab(LabSpec {
             lifetime: Lifetime::Arm,
             instances: 1,
+            sticky: false,
             dataset: Dataset {
                 members: 10_000,
                 posts: 200_000,

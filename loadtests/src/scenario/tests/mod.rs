@@ -33,7 +33,16 @@ rate = { from = 50, to = 500 }
 
 fn options() -> Options {
     let journeys = [
-        "browse", "calendar", "member", "mix", "post", "rename", "write",
+        "browse",
+        "calendar",
+        "charge_points",
+        "checkout",
+        "member",
+        "mix",
+        "pay_and_poll",
+        "post",
+        "rename",
+        "write",
     ];
     Options {
         journeys: journeys.map(str::to_owned).to_vec(),
