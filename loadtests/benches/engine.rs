@@ -141,6 +141,7 @@ fn trial(rate: f64, options: &Options, base_url: &str) -> Trial {
                 budget: None,
             },
             keys: squall::scenario::Keys::PerArrival,
+            poll_every: squall::scenario::LoadSpec::usual_poll(),
             journeys: vec![WeightedJourney {
                 name: "get".into(),
                 weight: 1.0,

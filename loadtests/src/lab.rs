@@ -1,5 +1,7 @@
 //! Runs one trial: the only place where environment, faults, engine and measurement meet.
 
+mod books;
+mod checks;
 mod payments;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,7 +27,7 @@ use crate::record::figures::{self, Part};
 use crate::record::{Event, Finding, TrialRecord};
 use crate::scenario::{EnvironmentSpec, Lifetime, Process, Trial};
 
-use self::payments::{Check, Checked};
+use self::checks::{Checked, Checks};
 
 #[derive(Debug, Error)]
 pub enum LabError {
@@ -108,11 +110,11 @@ impl<'a> Lab<'a> {
     ) -> Result<TrialRecord, LabError> {
         let environment = self.environment(trial)?;
         let effective = self.control.block_on(environment.effective())?;
-        let check = environment.lab().map(Check::prepare);
-        let check = check.and_then(|check| self.control.block_on(check));
+        let checks = environment.lab().map(Checks::prepare);
+        let checks = checks.map(|checks| self.control.block_on(checks));
         let started_at = Timestamp::now();
         let mut observed = self.observe(trial, &environment, progress)?;
-        let checked = self.checked(trial, check, &mut observed);
+        let checked = self.checked(trial, checks, &mut observed);
         let exits = environment.take_unexpected_exits();
         if trial_owns(trial) {
             self.control.block_on(stop(environment));
@@ -194,15 +196,18 @@ impl<'a> Lab<'a> {
         })
     }
 
-    /// Compares the trial's payments, unless its user has no time for that.
-    fn checked(&self, trial: &Trial, check: Option<Check<'_>>, observed: &mut Observed) -> Checked {
+    /// Checks what the trial leaves, unless its user has no time for that.
+    fn checked(
+        &self,
+        trial: &Trial,
+        checks: Option<Checks<'_>>,
+        observed: &mut Observed,
+    ) -> Checked {
         let Observed { load, zero, .. } = observed;
-        let (Some(check), Some(told), Some(zero), false) =
-            (check, load.told.take(), *zero, load.interrupted)
-        else {
+        let (Some(checks), Some(zero), false) = (checks, *zero, load.interrupted) else {
             return Checked::default();
         };
-        let compared = check.compare(trial, told, zero);
+        let compared = checks.compare(trial, load.told.take(), zero);
         let compared = self.stop.run_until_cancelled(compared);
         self.control.block_on(compared).unwrap_or_default()
     }
@@ -330,7 +335,7 @@ fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
     let used = environment.cpu_time();
     let servers = used
         .iter()
-        .filter_map(|(process, time)| Some((part(*process)?, time.as_secs_f64())));
+        .map(|(process, time)| (part(*process), time.as_secs_f64()));
     servers
         .chain([(Part::Generator, cpu::own_seconds())])
         .collect()
@@ -339,17 +344,15 @@ fn cpu_seconds(environment: &Environment) -> HashMap<Part, f64> {
 /// Where every part shows its metrics.
 fn metrics_pages(lab: &environment::Lab) -> Vec<(Part, String)> {
     let pages = lab.metrics_urls().into_iter();
-    pages
-        .filter_map(|(process, url)| Some((part(process)?, url)))
-        .collect()
+    pages.map(|(process, url)| (part(process), url)).collect()
 }
 
-fn part(process: Process) -> Option<Part> {
+fn part(process: Process) -> Part {
     match process {
-        Process::Service => Some(Part::Service),
-        Process::Database => Some(Part::Database),
-        Process::Gateway => Some(Part::Gateway),
-        Process::Redis => None,
+        Process::Service => Part::Service,
+        Process::Database => Part::Database,
+        Process::Gateway => Part::Gateway,
+        Process::Redis => Part::Redis,
     }
 }
 

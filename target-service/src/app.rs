@@ -12,6 +12,8 @@ use crate::flow::{Checkout, Settlement};
 use crate::knobs::{KnobError, KnobStore, Knobs};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
+use crate::redis::Redis;
+use crate::survey::{Fold, FoldSoon};
 use crate::telemetry::Exposition;
 
 #[derive(Clone)]
@@ -20,9 +22,13 @@ pub struct App {
     pub clock: Clock,
     pub knobs: KnobStore,
     pub database: Database,
+    /// `None`: the service is to do without.
+    pub redis: Option<Redis>,
     /// Takes the payments of orders.
     pub payer: Arc<dyn Payer>,
     pub payments: Payments,
+    /// Wakes the worker that brings the counts of surveys up to date.
+    pub fold_soon: FoldSoon,
     pub exposition: Exposition,
     /// The work of requests that runs in tasks of its own.
     pub work: TaskTracker,
@@ -36,13 +42,17 @@ impl App {
         let clock = Clock::new(config.calendar.time_zone);
         let database = Database::new(&config.db, &knobs);
         let gateway = Gateway::new(&config.payment);
-        let sections = gateway.sections(&config.payment);
+        let mut sections = gateway.sections(&config.payment).to_vec();
+        let redis = Redis::new(&config.redis);
+        sections.extend(redis.iter().map(|redis| redis.section(&config.redis)));
         let payments = Payments::new(database.clone(), clock, gateway, &config.payment);
         Ok(Self {
             clock,
             payer: Arc::new(payments.clone()),
             payments,
+            fold_soon: FoldSoon::default(),
             database,
+            redis,
             knobs: KnobStore::new(knobs, sections),
             exposition,
             work: TaskTracker::new(),
@@ -55,6 +65,13 @@ impl App {
             database: self.database.clone(),
             payer: Arc::clone(&self.payer),
             look_after: self.config.flow.settle_interval,
+        }
+    }
+
+    pub fn survey_fold(&self) -> Fold {
+        Fold {
+            database: self.database.clone(),
+            soon: self.fold_soon.clone(),
         }
     }
 

@@ -102,6 +102,7 @@ pub struct TimeSplit {
     pool_wait: AtomicU64,
     sql: AtomicU64,
     gateway: AtomicU64,
+    redis: AtomicU64,
 }
 
 impl TimeSplit {
@@ -119,6 +120,11 @@ impl TimeSplit {
         self.gateway.fetch_add(nanoseconds(time), Ordering::Relaxed);
     }
 
+    /// In waits for Redis, for a connection and for answers.
+    pub fn add_redis(&self, time: Duration) {
+        self.redis.fetch_add(nanoseconds(time), Ordering::Relaxed);
+    }
+
     pub fn pool_wait(&self) -> Duration {
         Duration::from_nanos(self.pool_wait.load(Ordering::Relaxed))
     }
@@ -129,6 +135,10 @@ impl TimeSplit {
 
     pub fn gateway(&self) -> Duration {
         Duration::from_nanos(self.gateway.load(Ordering::Relaxed))
+    }
+
+    pub fn redis(&self) -> Duration {
+        Duration::from_nanos(self.redis.load(Ordering::Relaxed))
     }
 }
 

@@ -45,6 +45,10 @@ numeric_id!(
     /// Identity of a payment, here and, as text, at the gateway.
     PaymentId
 );
+numeric_id!(
+    /// Identity of a survey.
+    SurveyId
+);
 
 /// Identity of a seat: its event, and its number there. Nobody draws it: seats are there to be taken.
 #[derive(

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
-use crate::strategy::{CalendarSource, LikesStrategy, LockOrder, LockStrategy};
+use crate::strategy::{CalendarSource, LikesStrategy, LockOrder, LockStrategy, SurveyCounts};
 
 /// What each of them does is said where the configuration key of the same name is declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +97,10 @@ pub struct Knobs {
     pub coupon_optimistic_attempts: u32,
     #[serde(rename = "seat.hold", with = "crate::duration")]
     pub seat_hold: Duration,
+    #[serde(rename = "survey.counts")]
+    pub survey_counts: SurveyCounts,
+    #[serde(rename = "survey.fold_interval", with = "crate::duration")]
+    pub survey_fold_interval: Duration,
     #[serde(rename = "flow.settle_after", with = "crate::duration")]
     pub flow_settle_after: Duration,
 }
@@ -133,6 +137,8 @@ impl Default for Knobs {
             coupon_lock_order: LockOrder::default(),
             coupon_optimistic_attempts: 5,
             seat_hold: Duration::from_mins(5),
+            survey_counts: SurveyCounts::default(),
+            survey_fold_interval: Duration::from_millis(100),
             flow_settle_after: Duration::from_secs(30),
         }
     }

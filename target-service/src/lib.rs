@@ -5,9 +5,9 @@
 //! |---|---|---|
 //! | 5 root | [`config`], [`app`], [`router`], [`admin`], [`serve`], [`system`], [`migrate`], [`seed`] | all |
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
-//! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`] | 3 to 0, never each other |
+//! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`], [`survey`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
-//! | 2 backing | [`database`] | 1, 0 |
+//! | 2 backing | [`database`], [`redis`] | 1, 0 |
 //! | 1 | [`resilience`] | 0 |
 //! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`idempotency`], [`ids`], [`knobs`], [`page`], [`route_class`], [`section`], [`strategy`], [`telemetry`] | each other |
 //!
@@ -36,6 +36,7 @@ pub mod page;
 pub mod payment;
 pub mod point;
 pub mod post;
+pub mod redis;
 pub mod resilience;
 pub mod route_class;
 pub mod router;
@@ -44,5 +45,6 @@ pub mod section;
 pub mod seed;
 pub mod serve;
 pub mod strategy;
+pub mod survey;
 pub mod system;
 pub mod telemetry;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use sqlx::{ConnectOptions as _, PgConnection};
 use target_service::config::{self, Config, ConfigError};
 use target_service::migrate::migrate;
-use target_service::seed::{SeedPlan, Skew, seed};
+use target_service::seed::{SeedPlan, Skew, SurveyPlan, seed};
 use target_service::serve::serve;
 
 #[global_allocator]
@@ -42,7 +42,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Fills the migrated, empty database `db.url` with members 1 to N and their posts.
+    /// Fills the migrated, empty database `db.url` with members 1 to N, their posts, and surveys.
     Seed(SeedArguments),
 }
 
@@ -53,6 +53,14 @@ struct SeedArguments {
     /// Spread over the last 365 days.
     #[arg(long, value_name = "N", default_value_t = 0)]
     posts: u32,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    surveys: u32,
+    /// Of each survey.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    survey_answers: u32,
+    /// Of each survey, of as many members: at most N of --members.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    survey_likes: u32,
     /// How the posts are spread over the members.
     #[arg(long, value_enum, default_value_t = Skew::Uniform)]
     skew: Skew,
@@ -115,6 +123,11 @@ async fn fill(config: &Config, arguments: &SeedArguments) -> anyhow::Result<()> 
     let plan = SeedPlan {
         members: arguments.members,
         posts: arguments.posts,
+        surveys: SurveyPlan {
+            surveys: arguments.surveys,
+            answers_each: arguments.survey_answers,
+            likes_each: arguments.survey_likes,
+        },
         skew: arguments.skew,
         seed: arguments.seed,
         until: midnight(),
@@ -122,9 +135,10 @@ async fn fill(config: &Config, arguments: &SeedArguments) -> anyhow::Result<()> 
     };
     seed(&mut connect(config).await?, &plan).await?;
     println!(
-        "{} members and {} posts in {:.1?}",
+        "{} members, {} posts and {} surveys in {:.1?}",
         plan.members,
         plan.posts,
+        plan.surveys.surveys,
         begun.elapsed()
     );
     Ok(())

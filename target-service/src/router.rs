@@ -23,6 +23,7 @@ use crate::payment;
 use crate::point::{self, api::Points};
 use crate::post::{self, api::Posts};
 use crate::seat::{self, api::Seats};
+use crate::survey::{self, api::Surveys};
 use crate::system::{self, SystemState};
 
 #[derive(OpenApi)]
@@ -38,7 +39,11 @@ struct Api;
 /// The service's router and the document that describes it.
 pub fn build(app: &App) -> (Router, Document) {
     let (domains, domains_document) = domains(app).split_for_parts();
-    let system_state = SystemState::new(app.database.clone(), app.exposition.clone());
+    let system_state = SystemState::new(
+        app.database.clone(),
+        app.redis.clone(),
+        app.exposition.clone(),
+    );
     let (system, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(system::routes().with_state(system_state))
         .routes(routes!(show_document))
@@ -82,6 +87,11 @@ fn domains(app: &App) -> OpenApiRouter {
         }))
         .merge(seat::api::routes(Seats {
             database: database.clone(),
+        }))
+        .merge(survey::api::routes(Surveys {
+            database: database.clone(),
+            clock,
+            fold_soon: app.fold_soon.clone(),
         }))
         .merge(order::api::routes(Orders {
             database: database.clone(),

@@ -70,6 +70,10 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         let settling = app.settlement().run(app.knobs.clone(), stop.clone());
         app.work.spawn(settling);
     }
+    if app.config.survey.folding {
+        let folding = app.survey_fold().run(app.knobs.clone(), stop.clone());
+        app.work.spawn(folding);
+    }
     service.run(router, stop, connections.clone()).await;
 
     if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections, &workers))
@@ -79,6 +83,9 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         tracing::warn!(grace = ?http.shutdown_grace, "requests still under way after the grace are broken off");
     }
     app.database.close().await;
+    if let Some(redis) = &app.redis {
+        redis.close();
+    }
     Ok(())
 }
 

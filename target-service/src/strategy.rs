@@ -62,6 +62,28 @@ pub enum LockOrder {
     ReleaseBeforeCommit,
 }
 
+/// Where the numbers of answers and likes of surveys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SurveyCounts {
+    /// Counts twice for each survey when asked.
+    #[default]
+    Subqueries,
+    /// Counts for all surveys at once, twice, when asked.
+    Grouped,
+    /// Reads the numbers that every writer keeps in its transaction.
+    Counters,
+    /// Reads the numbers that a worker brings up to date behind the writers.
+    Event,
+}
+
+impl SurveyCounts {
+    /// Whether who writes leaves an event, or else moves the counts.
+    pub fn leaves_events(self) -> bool {
+        self != Self::Counters
+    }
+}
+
 impl LikesStrategy {
     pub fn derives_count(self) -> bool {
         self == Self::Derived

@@ -15,6 +15,7 @@ use crate::database::Database;
 use crate::http::extract::Json;
 use crate::http::{Code, Problem, ProblemDocument};
 use crate::migrate;
+use crate::redis::Redis;
 use crate::telemetry::Exposition;
 
 /// How long a dependency may take to answer before it counts as missing.
@@ -23,15 +24,17 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct SystemState {
     database: Database,
+    redis: Option<Redis>,
     exposition: Exposition,
     /// The schema has been seen to be this build's; nobody takes migrations back under a running service.
     is_migrated: Arc<AtomicBool>,
 }
 
 impl SystemState {
-    pub fn new(database: Database, exposition: Exposition) -> Self {
+    pub fn new(database: Database, redis: Option<Redis>, exposition: Exposition) -> Self {
         Self {
             database,
+            redis,
             exposition,
             is_migrated: Arc::default(),
         }
@@ -63,6 +66,8 @@ struct Readiness {
     status: &'static str,
     /// Empty when the service is ready.
     missing: Vec<Missing>,
+    /// What does not answer and is done without: the service is slower for it, and ready.
+    degraded: Vec<Missing>,
 }
 
 /// A problem document that also lists what is missing.
@@ -102,14 +107,31 @@ impl IntoResponse for Missing {
     )
 )]
 async fn readyz(State(system): State<SystemState>) -> Response {
-    match first_missing(&system).await {
+    let (missing, degraded) = tokio::join!(first_missing(&system), degraded(&system));
+    match missing {
         Some(missing) => missing.into_response(),
         None => Json(Readiness {
             status: "ready",
             missing: Vec::new(),
+            degraded,
         })
         .into_response(),
     }
+}
+
+async fn degraded(system: &SystemState) -> Vec<Missing> {
+    let Some(redis) = &system.redis else {
+        return Vec::new();
+    };
+    let missing = |reason| Missing {
+        dependency: "redis",
+        reason,
+    };
+    let failed = redis.check().await.err();
+    failed
+        .map(|error| missing(error.to_string()))
+        .into_iter()
+        .collect()
 }
 
 /// Each depends on the one before.

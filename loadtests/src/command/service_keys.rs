@@ -65,12 +65,22 @@ fn complaint(plan: &Plan, arm: &Arm, refusal: &Refusal) -> String {
     let at = arm.service_keys.place(key);
     let at = at.map_or_else(whole, ToString::to_string);
     let last = key.rsplit('.').next().unwrap_or(key);
-    match unknown_field(reason) {
-        Some(known) => format!(
+    if let Some(known) = unknown_field(reason) {
+        return format!(
             "{at}: unknown key \"service.{key}\"{}",
             suggestion(last, known)
-        ),
-        None => format!("{at}: \"service.{key}\" is refused by the service: {reason}"),
+        );
+    }
+    let hint = hint(reason);
+    format!("{at}: \"service.{key}\" is refused by the service: {reason}{hint}")
+}
+
+/// The service speaks of its own keys; some of them are set by a section of the scenario.
+fn hint(reason: &str) -> &'static str {
+    if reason.contains("redis.url") {
+        "; here: add [redis], which may be empty"
+    } else {
+        ""
     }
 }
 

@@ -72,6 +72,7 @@ fn addresses(lab: &Lab, service: &str) -> Value {
     let proxies: serde_json::Map<String, Value> = [
         ("client", Edge::Client),
         ("database", Edge::Database),
+        ("redis", Edge::Redis),
         ("gateway", Edge::Gateway),
     ]
     .into_iter()
@@ -96,6 +97,10 @@ fn addresses(lab: &Lab, service: &str) -> Value {
     for (number, instance) in (2..).zip(lab.service().iter().skip(1)) {
         addresses[format!("admin_{number}")] = instance.admin_url().into();
         addresses[format!("metrics_{number}")] = instance.metrics_url().into();
+    }
+    if let Some((redis, url)) = lab.redis().zip(lab.service_redis_url()) {
+        addresses["redis"] = url.into();
+        addresses["redis_direct"] = redis.url().into();
     }
     addresses
 }

@@ -24,6 +24,8 @@ const SEED: &str = "1";
 /// What a row takes, with its indexes, its log and the sorting; generous.
 const BYTES_PER_MEMBER: u64 = 2_000;
 const BYTES_PER_POST: u64 = 3_000;
+/// An answer to a survey, or a like of one.
+const BYTES_PER_REACTION: u64 = 500;
 const BASE_BYTES: u64 = 1 << 30;
 /// Beyond it the data on disk would not be complete.
 const STOP_LIMIT: Duration = Duration::from_mins(2);
@@ -65,6 +67,9 @@ pub async fn seeded(
         &schema,
         &dataset.members.to_string(),
         &dataset.posts.to_string(),
+        &dataset.surveys.to_string(),
+        &dataset.survey_answers.to_string(),
+        &dataset.survey_likes.to_string(),
         skew(dataset),
         SEED,
     ]);
@@ -73,8 +78,7 @@ pub async fn seeded(
         match cache.claim(&key, run).await? {
             Claim::Present(entry) => return entry.copy_to(data, run).await,
             Claim::Absent(place) => {
-                let bytes = dataset.members * BYTES_PER_MEMBER + dataset.posts * BYTES_PER_POST;
-                run.root().require_space(BASE_BYTES + bytes)?;
+                run.root().require_space(space_for(dataset))?;
                 run.say(&format!(
                     "seeding a database with {} members and {} posts; later runs copy it",
                     dataset.members, dataset.posts
@@ -85,6 +89,14 @@ pub async fn seeded(
             }
         }
     }
+}
+
+fn space_for(dataset: &Dataset) -> u64 {
+    let reactions = dataset.surveys * (dataset.survey_answers + dataset.survey_likes);
+    BASE_BYTES
+        + dataset.members * BYTES_PER_MEMBER
+        + dataset.posts * BYTES_PER_POST
+        + reactions * BYTES_PER_REACTION
 }
 
 /// A new data directory with the service's role and database.
@@ -149,6 +161,12 @@ async fn build(
         &dataset.members.to_string(),
         &"--posts",
         &dataset.posts.to_string(),
+        &"--surveys",
+        &dataset.surveys.to_string(),
+        &"--survey-answers",
+        &dataset.survey_answers.to_string(),
+        &"--survey-likes",
+        &dataset.survey_likes.to_string(),
         &"--skew",
         &skew(dataset),
         &"--seed",

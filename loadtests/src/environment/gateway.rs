@@ -180,6 +180,7 @@ fn key_of(fault: GatewayFault, behaviour: &GatewayBehaviour) -> Value {
         GatewayFault::AnswerLost(_) => {
             json!({ "answer_lost_share": behaviour.answer_lost_share })
         }
+        GatewayFault::Declines(_) => json!({ "decline_share": behaviour.decline_share }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The private servers of a trial, joined: service, database, payment gateway, and the proxy on the
+//! The private servers of a trial, joined: service, database, payment gateway, Redis, and the proxy on the
 //! edges between.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use super::postgres::{Postgres, Purpose, Role};
 use super::process::{ServerProcess, UnexpectedExit};
 use super::programs::Programs;
 use super::proxy::FaultProxy;
+use super::redis::{self, Redis};
 use super::run::{Run, Settings};
 use super::service::Surroundings;
 use crate::scenario::{Edge, LabSpec, Process};
@@ -26,6 +27,7 @@ pub struct Lab {
     service: Fleet,
     proxy: Option<FaultProxy>,
     gateway: Option<Gateway>,
+    redis: Option<Redis>,
     database: Postgres,
     // Last: its end is the end of everything above.
     run: Run,
@@ -42,6 +44,9 @@ impl Lab {
         if spec.gateway.is_some() {
             programs.mock_gateway()?;
         }
+        if spec.redis {
+            programs.redis()?;
+        }
         Ok(())
     }
 
@@ -56,6 +61,11 @@ impl Lab {
             Some(behaviour) => Some(Gateway::start(&run, behaviour).await?),
             None => None,
         };
+        let redis = if spec.redis {
+            Some(Redis::start(&run).await?)
+        } else {
+            None
+        };
         let is_proxied = !spec.edges.is_empty();
         let proxy = is_proxied.then(|| FaultProxy::start(&run)).transpose()?;
         let database_address = on_edge(proxy.as_ref(), spec, Edge::Database, &database.address())?;
@@ -63,9 +73,14 @@ impl Lab {
             .as_ref()
             .map(|gateway| on_edge(proxy.as_ref(), spec, Edge::Gateway, &gateway.address()))
             .transpose()?;
+        let redis_address = redis
+            .as_ref()
+            .map(|redis| on_edge(proxy.as_ref(), spec, Edge::Redis, &redis.address()))
+            .transpose()?;
         let surroundings = Surroundings {
-            database_url: database.url(Role::Service, &database_address),
-            gateway_url: gateway_address.map(|address| format!("http://{address}")),
+            database: database.url(Role::Service, &database_address),
+            gateway: gateway_address.map(|address| format!("http://{address}")),
+            redis: redis_address.map(|address| redis::url(&address)),
         };
         let service = Fleet::start(&run, spec, &surroundings).await?;
         on_edge(proxy.as_ref(), spec, Edge::Client, service.address())?;
@@ -74,6 +89,7 @@ impl Lab {
             service,
             proxy,
             gateway,
+            redis,
             database,
             run,
         })
@@ -101,6 +117,20 @@ impl Lab {
 
     pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
+    }
+
+    pub fn redis(&self) -> Option<&Redis> {
+        self.redis.as_ref()
+    }
+
+    /// As the service connects, proxy included.
+    pub fn service_redis_url(&self) -> Option<String> {
+        let redis = self.redis.as_ref()?;
+        let proxied = self
+            .proxy
+            .as_ref()
+            .and_then(|proxy| proxy.address(Edge::Redis));
+        Some(proxied.map_or_else(|| redis.url(), |address| redis::url(&address.to_string())))
     }
 
     /// How long open payments may take to become final.
@@ -166,17 +196,22 @@ impl Lab {
         if let Some(gateway) = &self.gateway {
             effective["gateway"] = json!(gateway.effective().await?);
         }
+        if let Some(redis) = &self.redis {
+            effective["redis"] = redis.effective()?;
+        }
         Ok(effective)
     }
 
     pub fn cpu_time(&self) -> BTreeMap<Process, Duration> {
         let gateway = self.gateway.as_ref().map(Gateway::process);
+        let redis = self.redis.as_ref().map(Redis::process);
         [
             (Process::Service, self.service.cpu_time()),
             (Process::Database, self.database.process().cpu_time()),
         ]
         .into_iter()
         .chain(gateway.map(|process| (Process::Gateway, process.cpu_time())))
+        .chain(redis.map(|process| (Process::Redis, process.cpu_time())))
         .collect()
     }
 
@@ -196,6 +231,7 @@ impl Lab {
             .chain([self.database.process()])
             .chain(proxy)
             .chain(self.gateway.as_ref().map(Gateway::process))
+            .chain(self.redis.as_ref().map(Redis::process))
     }
 }
 

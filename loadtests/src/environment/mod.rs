@@ -50,6 +50,7 @@ pub use gateway::{Gateway, GatewayFaultId};
 pub use lab::Lab;
 pub use process::UnexpectedExit;
 pub use programs::{BIN_DIR_VARIABLE, PostgresInstall, Programs, version_of};
+pub use redis::Redis;
 pub use run::{Notice, Run, Settings};
 pub use service_check::{Refusal, refusal};
 pub use services::Services;

@@ -4,6 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
 use super::error::EnvironmentError;
 use super::port;
 use super::process::ServerProcess;
@@ -12,6 +15,9 @@ use super::run::Run;
 pub const NAME: &str = "redis";
 
 const READY_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long it may take to tell of itself.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Redis {
@@ -68,7 +74,57 @@ impl Redis {
         self.process.is_running() && pong.is_ok_and(|answer| &answer == b"+PONG")
     }
 
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+    /// Starts it again on the same port, empty, without waiting until it answers.
+    pub fn start_again(&self) -> Result<(), EnvironmentError> {
+        self.process.spawn().map(drop)
     }
+
+    /// Asks it to end; kills it when that takes longer than `limit`.
+    pub fn shut_down(&self, limit: Duration) {
+        self.process.terminate(Signal::SIGTERM, limit);
+    }
+
+    pub fn process(&self) -> &ServerProcess {
+        &self.process
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn url(&self) -> String {
+        url(&self.address())
+    }
+
+    /// What it is and how it was told to run.
+    pub fn effective(&self) -> Result<Value, EnvironmentError> {
+        let told = |reason: String| EnvironmentError::ReadBack {
+            what: "what Redis tells of itself",
+            reason,
+        };
+        let information = self
+            .information("server")
+            .map_err(|error| told(error.to_string()))?;
+        let version = information
+            .lines()
+            .find_map(|line| line.strip_prefix("redis_version:"))
+            .ok_or_else(|| told("it names no version".to_owned()))?;
+        Ok(json!({ "version": version.trim(), "save": "", "appendonly": "no" }))
+    }
+
+    /// A section of its INFO, which ends where the answer's length says.
+    fn information(&self, section: &str) -> std::io::Result<String> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let mut stream = TcpStream::connect_timeout(&address, ANSWERS_WITHIN)?;
+        stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+        stream.write_all(format!("INFO {section}\r\nQUIT\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+/// How it is connected to, itself or through a proxy.
+pub fn url(address: &str) -> String {
+    format!("redis://{address}/")
 }

@@ -185,15 +185,19 @@ pub fn database_variable(url: &str) -> (&'static str, OsString) {
 /// What an instance depends on, as it is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
-    pub database_url: String,
+    /// Its URL, as those of the others.
+    pub database: String,
     /// `None`: the lab has no payment gateway, and the service hears of none.
-    pub gateway_url: Option<String>,
+    pub gateway: Option<String>,
+    /// `None`: the lab has no Redis, and the service hears of none.
+    pub redis: Option<String>,
 }
 
 /// What the lab decides, and no scenario: pointers into the configuration.
-const PLACES: [&str; 4] = [DATABASE, GATEWAY, LISTEN, ADMIN];
+const PLACES: [&str; 5] = [DATABASE, GATEWAY, REDIS, LISTEN, ADMIN];
 const DATABASE: &str = "/db/url";
 const GATEWAY: &str = "/payment/gateway/url";
+const REDIS: &str = "/redis/url";
 const LISTEN: &str = "/http/listen";
 const ADMIN: &str = "/admin/listen";
 
@@ -206,9 +210,12 @@ pub(super) fn with_addresses(
     admin: u16,
 ) -> Table {
     let mut config = config.clone();
-    put(&mut config, DATABASE, &surroundings.database_url);
-    if let Some(url) = &surroundings.gateway_url {
+    put(&mut config, DATABASE, &surroundings.database);
+    if let Some(url) = &surroundings.gateway {
         put(&mut config, GATEWAY, url);
+    }
+    if let Some(url) = &surroundings.redis {
+        put(&mut config, REDIS, url);
     }
     put(&mut config, LISTEN, &format!("127.0.0.1:{port}"));
     put(&mut config, ADMIN, &format!("127.0.0.1:{admin}"));
@@ -256,8 +263,9 @@ mod tests {
             .parse()
             .unwrap();
         let mut surroundings = Surroundings {
-            database_url: "postgres://there".to_owned(),
-            gateway_url: None,
+            database: "postgres://there".to_owned(),
+            gateway: None,
+            redis: None,
         };
         let without = with_addresses(&config, &surroundings, 1, 2);
         assert_eq!(without["db"]["pool"]["max_size"].as_integer(), Some(7));
@@ -265,12 +273,15 @@ mod tests {
         assert_eq!(without["http"]["listen"].as_str(), Some("127.0.0.1:1"));
         assert_eq!(without["admin"]["listen"].as_str(), Some("127.0.0.1:2"));
         assert_eq!(without["payment"], config["payment"]);
+        assert!(!without.contains_key("redis"));
 
-        surroundings.gateway_url = Some("http://there".to_owned());
+        surroundings.gateway = Some("http://there".to_owned());
+        surroundings.redis = Some("redis://there/".to_owned());
         let with = with_addresses(&config, &surroundings, 1, 2);
         let gateway = &with["payment"]["gateway"];
         assert_eq!(gateway["url"].as_str(), Some("http://there"));
         assert_eq!(gateway["pool"].as_integer(), Some(3));
+        assert_eq!(with["redis"]["url"].as_str(), Some("redis://there/"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::environment::proxy::{EdgeFaultId, ProxyError};
-use crate::environment::{Environment, EnvironmentError, Gateway, GatewayFaultId, Lab};
+use crate::environment::{Environment, EnvironmentError, Gateway, GatewayFaultId, Lab, Redis};
 use crate::scenario::{Edge, Fault, LabSpec, Process, ProcessFault};
 
 /// How long a part may take to end in order before it is started again.
@@ -56,10 +56,7 @@ pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
         Fault::Edge { edge, .. } if !lab.edges.contains_key(edge) => {
             Err(ProxyError::NotProxied(*edge).into())
         }
-        Fault::Process {
-            process: Process::Redis,
-            ..
-        } => Err(FaultError::NoSuchPart(Process::Redis)),
+        fault if fault.needs_redis() && !lab.redis => Err(FaultError::NoSuchPart(Process::Redis)),
         fault if fault.needs_gateway() && lab.gateway.is_none() => {
             Err(FaultError::NoSuchPart(Process::Gateway))
         }
@@ -116,10 +113,10 @@ impl Active<'_> {
             Remedy::Resume(Process::Gateway) => gateway(self.lab)?.process().resume(),
             Remedy::Resume(Process::Service) => self.lab.service().first().process().resume(),
             Remedy::Resume(Process::Database) => self.lab.database().process().resume(),
+            Remedy::Resume(Process::Redis) => redis(self.lab)?.process().resume(),
             Remedy::StartAgain(process) => start_again(self.lab, process)?,
             Remedy::SetKnob(key, before) => self.lab.service().set_knob(&key, &before)?,
             Remedy::Over(ended) => return Ok(ended),
-            Remedy::Resume(Process::Redis) => {}
         }
         Ok(Instant::now())
     }
@@ -136,7 +133,7 @@ fn disturb(
         Process::Database => lab.database().process(),
         Process::Gateway if kind == ProcessFault::Pause => gateway(lab)?.process(),
         Process::Gateway => return Err(FaultError::Witness),
-        Process::Redis => return Err(FaultError::NoSuchPart(process)),
+        Process::Redis => redis(lab)?.process(),
     };
     let begun = Instant::now();
     let remedy = match kind {
@@ -154,6 +151,7 @@ fn disturb(
         ProcessFault::Restart => {
             match process {
                 Process::Service => lab.service().first().shut_down(RESTART_LIMIT),
+                Process::Redis => redis(lab)?.shut_down(RESTART_LIMIT),
                 _ => lab.database().shut_down(RESTART_LIMIT),
             }
             start_again(lab, process)?;
@@ -170,7 +168,7 @@ fn start_again(lab: &Lab, process: Process) -> Result<(), FaultError> {
         Process::Service => lab.service().first().start_again()?,
         Process::Database => lab.database().start_again()?,
         Process::Gateway => return Err(FaultError::Witness),
-        Process::Redis => return Err(FaultError::NoSuchPart(process)),
+        Process::Redis => redis(lab)?.start_again()?,
     }
     Ok(())
 }
@@ -178,4 +176,8 @@ fn start_again(lab: &Lab, process: Process) -> Result<(), FaultError> {
 fn gateway(lab: &Lab) -> Result<&Gateway, FaultError> {
     lab.gateway()
         .ok_or(FaultError::NoSuchPart(Process::Gateway))
+}
+
+fn redis(lab: &Lab) -> Result<&Redis, FaultError> {
+    lab.redis().ok_or(FaultError::NoSuchPart(Process::Redis))
 }

@@ -3,8 +3,6 @@
 //! An arrival succeeds only when its client is told that the payment succeeded. Its ids and keys are
 //! unlike those of every other arrival, also of another trial against the same servers.
 
-use std::time::Duration;
-
 use goose::goose::{GooseUser, TransactionError, TransactionResult};
 use http::header::LOCATION;
 use rand::RngExt as _;
@@ -19,8 +17,6 @@ use super::request::{Answer, Key, Request};
 use super::step::{step, step_heard};
 use super::told::Entry;
 
-/// Between two questions for the same payment.
-const POLL_EVERY: Duration = Duration::from_millis(500);
 /// Numbers of seats, and of events, are at most this.
 const LARGEST: u64 = 1_000_000;
 /// Events of one trial: enough for as many seats as arrivals.
@@ -145,7 +141,7 @@ async fn settle(
     let request = request.expect(&[201, 202]);
     let (_, (id, mut word)) = step_heard(user, request, not_failed, hear).await?;
     while word == Word::Pending {
-        sleep(POLL_EVERY).await;
+        sleep(arrival::run().poll_every).await;
         let poll = Request::get(format!("{}/{id}", goods.path))
             .named(goods.name)
             .expect(&[200])

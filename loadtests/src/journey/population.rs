@@ -69,6 +69,9 @@ mod tests {
         let population = Population::of(&Dataset {
             members: 100,
             posts: 1000,
+            surveys: 0,
+            survey_answers: 0,
+            survey_likes: 0,
             skew,
         });
         let mut rng = ChaCha8Rng::seed_from_u64(3);
@@ -106,6 +109,9 @@ mod tests {
         let population = Population::of(&Dataset {
             members: 0,
             posts: 0,
+            surveys: 0,
+            survey_answers: 0,
+            survey_likes: 0,
             skew: Skew::Zipf,
         });
         let mut rng = ChaCha8Rng::seed_from_u64(3);

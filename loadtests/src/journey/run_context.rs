@@ -27,6 +27,7 @@ pub struct RunContext {
     pub(super) deadline: Nanos,
     pub(super) retry: RetryPolicy,
     pub(super) keys: Keys,
+    pub(super) poll_every: Duration,
     /// The trial's place in the run: keeps apart what trials that share servers make there.
     pub(super) order: u32,
     /// What clients were told of their payments; `None`: there is no gateway to compare it with.
@@ -60,6 +61,7 @@ impl RunContext {
             deadline: nanos(load.deadline),
             retry: load.retry.clone(),
             keys: load.keys,
+            poll_every: load.poll_every,
             order: trial.order,
             told: has_gateway.then(ToldLog::default),
             budget: load.retry.budget.map(RetryBudget::new),

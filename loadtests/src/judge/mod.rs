@@ -4,6 +4,7 @@
 //! when it is compiled, before anything is started.
 
 mod agreement;
+mod books;
 mod claim;
 mod expression;
 mod formula;
@@ -15,6 +16,7 @@ mod threshold;
 mod threshold_rule;
 mod validity;
 mod verdict;
+mod violations;
 mod vocabulary;
 
 use std::collections::BTreeSet;
@@ -23,13 +25,15 @@ use thiserror::Error;
 
 use crate::record::{Decisions, TrialRecord};
 
+pub use books::check_books;
 pub use claim::{Claim, ClaimError};
-pub use payments::{Violations, violations};
+pub use payments::check_payments;
 pub use search::{Progress, SearchRule};
 pub use threshold::{Metric, Operator, Threshold, ThresholdError};
 pub use threshold_rule::{ThresholdRule, ThresholdRuleError};
 pub use validity::{GeneratorAccount, assess};
 pub use verdict::{exit_code, verdict};
+pub use violations::Violations;
 pub use vocabulary::Vocabulary;
 
 /// A claim as the scenario writes it.

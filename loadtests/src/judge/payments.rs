@@ -4,53 +4,15 @@
 //! As in Jepsen's checkers: lost is what was acknowledged and is not there, unexpected what is there
 //! and was never attempted, and what is there twice is counted by itself.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use crate::record::{ChargeRow, Finding, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
+use crate::record::{ChargeRow, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
 use crate::scenario::Violation;
 
-/// Of each kind so many are named in its finding; all are counted.
-const NAMED: usize = 20;
-
-/// What is wrong, each with its ids, by kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Violations(BTreeMap<Violation, BTreeSet<String>>);
-
-impl Violations {
-    /// How many there are of every kind, 0 included.
-    pub fn counts(&self) -> BTreeMap<Violation, u64> {
-        let count = |kind| self.0.get(kind).map_or(0, |found| found.len() as u64);
-        let counts = Violation::ALL.iter().map(|kind| (*kind, count(kind)));
-        counts.collect()
-    }
-
-    /// One finding for each kind that occurred. It fails the run unless it was expected.
-    pub fn findings(&self, expected: &BTreeSet<Violation>) -> Vec<Finding> {
-        let finding = |(kind, found): (&Violation, &BTreeSet<String>)| {
-            let named: Vec<&str> = found.iter().take(NAMED).map(String::as_str).collect();
-            let more = match found.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!("; and {more} more"),
-            };
-            let is_expected = expected.contains(kind);
-            let as_expected = if is_expected { ", as expected" } else { "" };
-            let (count, named) = (found.len(), named.join("; "));
-            Finding {
-                code: kind.code().to_owned(),
-                detail: format!("{count}{as_expected}: {named}{more}"),
-                fails: !is_expected,
-            }
-        };
-        self.0.iter().map(finding).collect()
-    }
-
-    fn add(&mut self, kind: Violation, what: String) {
-        self.0.entry(kind).or_default().insert(what);
-    }
-}
+use super::violations::Violations;
 
 /// Everything that is wrong with a trial's payments.
-pub fn violations(history: &PaymentHistory) -> Violations {
+pub fn check_payments(history: &PaymentHistory) -> Violations {
     let index = Index::of(history);
     let mut found = Violations::default();
     charges(&index, history, &mut found);

@@ -3,18 +3,19 @@
 //!
 //! A comparison that cannot be made is a finding by itself: nothing unchecked passes for checked.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
+use super::checks::Checked;
 use crate::environment::{EnvironmentError, Gateway, Lab};
 use crate::gateway::{Charge, ChargeStatus};
 use crate::journey::Journeys;
 use crate::judge;
 use crate::measure::payments::{self, LastRows};
-use crate::record::{ChargeRow, Event, Finding, HEALED, PaymentHistory, Told};
+use crate::record::{ChargeRow, Event, HEALED, PaymentHistory, Told};
 use crate::scenario::{JourneyDefinition, Trial, Violation};
 
 /// Between two looks at what is open.
@@ -33,27 +34,15 @@ enum Unchecked {
     TooSlow,
 }
 
-/// What the comparison came to.
-#[derive(Debug, Default)]
-pub(super) struct Checked {
-    /// `None`: it could not be made, or there is nothing to compare.
-    pub(super) violations: Option<BTreeMap<Violation, u64>>,
-    pub(super) findings: Vec<Finding>,
-    /// How many arrivals tried to pay; `None` as above.
-    pub(super) tried: Option<u64>,
-    /// When nothing was open any more, if that was seen.
-    pub(super) healed: Option<Event>,
-}
-
 /// Where a trial's payments begin, in servers that may have seen others.
-pub(super) struct Check<'a> {
+pub(super) struct PaymentCheck<'a> {
     url: String,
     gateway: &'a Gateway,
     before: Result<LastRows, Unchecked>,
     heal: Duration,
 }
 
-impl<'a> Check<'a> {
+impl<'a> PaymentCheck<'a> {
     /// To be called before the load. `None`: there is no gateway.
     pub(super) async fn prepare(lab: &'a Lab) -> Option<Self> {
         let gateway = lab.gateway()?;
@@ -70,22 +59,15 @@ impl<'a> Check<'a> {
     pub(super) async fn compare(self, trial: &Trial, told: Vec<Told>, zero: Instant) -> Checked {
         match self.history(told, all_tell(trial)).await {
             Ok((history, calm)) => {
-                let violations = judge::violations(&history);
+                let violations = judge::check_payments(&history);
                 Checked {
-                    violations: Some(violations.counts()),
+                    violations: Some(violations.counts(Violation::of_payments())),
                     findings: violations.findings(&trial.expects),
                     tried: Some(history.told.len() as u64),
                     healed: calm.map(|calm| healed(calm.saturating_duration_since(zero))),
                 }
             }
-            Err(error) => Checked {
-                findings: vec![Finding {
-                    code: "payments_unchecked".to_owned(),
-                    detail: error.to_string(),
-                    fails: true,
-                }],
-                ..Checked::default()
-            },
+            Err(error) => Checked::undone("payments_unchecked", &error),
         }
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Invariant: memory grows with phases, steps and seconds, never with the number of samples.
 
+pub mod books;
 pub mod breakers;
 mod clock;
 mod collector;

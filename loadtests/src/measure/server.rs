@@ -129,7 +129,8 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         | Source::Steps
         | Source::Series
         | Source::Events
-        | Source::Payments => None,
+        | Source::Payments
+        | Source::Books => None,
     }
 }
 

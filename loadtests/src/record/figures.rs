@@ -67,6 +67,8 @@ pub enum Source {
     /// The comparison of what clients were told, the service's rows and the gateway's ledger, and
     /// what was seen of payments besides.
     Payments,
+    /// The service's own books of points and coupons.
+    Books,
     /// A counter of the service or the gateway, summed over instances and labels.
     Counter(Selector),
     /// A gauge of the service or the gateway, summed over instances and labels at each scrape.
@@ -105,6 +107,7 @@ pub enum Part {
     Service,
     Database,
     Gateway,
+    Redis,
     Generator,
 }
 

@@ -93,6 +93,7 @@ fn load() -> LoadSpec {
             budget: None,
         },
         keys: crate::scenario::Keys::PerArrival,
+        poll_every: crate::scenario::LoadSpec::usual_poll(),
         journeys: vec![WeightedJourney {
             name: "browse".to_owned(),
             weight: 1.0,

@@ -1,6 +1,7 @@
 //! What was measured, as data. Reports, claims and gates are pure functions of records.
 
 mod arm_figures;
+mod books;
 mod document;
 mod event_figures;
 pub mod figures;
@@ -19,6 +20,7 @@ pub mod store;
 mod trial;
 
 pub use arm_figures::{ArmFigure, arm_figures};
+pub use books::{AccountRow, Books, BrokenEntry, CouponRow};
 pub use document::{
     ArmDocument, ArmFacts, Decisions, RecordDocument, RoundDocument, RunFacts, SeriesRow,
     SweepFacts,

@@ -60,6 +60,7 @@ impl GatewayBehaviour {
                 GatewayFault::Latency(latency) => behaviour.latency = latency,
                 GatewayFault::Errors(share) => behaviour.error_share = share,
                 GatewayFault::AnswerLost(share) => behaviour.answer_lost_share = share,
+                GatewayFault::Declines(share) => behaviour.decline_share = share,
             }
         }
         behaviour
@@ -130,6 +131,8 @@ pub enum GatewayFault {
     Errors(f64),
     /// Share of the work that is done and never answered.
     AnswerLost(f64),
+    /// Share of the payments that are refused for good.
+    Declines(f64),
 }
 
 /// As people would say it; `on the gateway` is to follow.
@@ -140,6 +143,7 @@ impl fmt::Display for GatewayFault {
             Self::Latency(latency) => write!(f, "latency {latency}"),
             Self::Errors(share) => write!(f, "errors {share}"),
             Self::AnswerLost(share) => write!(f, "answer_lost {share}"),
+            Self::Declines(share) => write!(f, "declines {share}"),
         }
     }
 }

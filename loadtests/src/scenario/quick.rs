@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::file::load::Model;
-use super::trial::{Dataset, EnvironmentSpec, Phase, Rate};
+use super::trial::{Dataset, EnvironmentSpec, Phase, Rate, Skew};
 use super::users;
 use super::variant::Variant;
 
@@ -19,7 +19,14 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(1);
 const LONGEST_HEAL: Duration = Duration::from_secs(2);
 const HIGHEST_RATE: f64 = 400.0;
 const MOST_CLOSED_USERS: usize = 16;
-const LARGEST_DATASET: (u64, u64) = (200, 2_000);
+const LARGEST_DATASET: Dataset = Dataset {
+    members: 200,
+    posts: 2_000,
+    surveys: 40,
+    survey_answers: 100,
+    survey_likes: 100,
+    skew: Skew::Uniform,
+};
 
 /// Shortens every arm of a scenario, of which so many are run.
 pub(super) fn shorten<'a>(variants: impl Iterator<Item = &'a mut Variant>, arms: usize) {
@@ -34,14 +41,21 @@ pub(super) fn shorten<'a>(variants: impl Iterator<Item = &'a mut Variant>, arms:
         }
         if let EnvironmentSpec::Lab(lab) = &mut variant.environment {
             lab.heal = lab.heal.min(LONGEST_HEAL);
-            let (members, posts) = LARGEST_DATASET;
-            lab.dataset = Dataset {
-                members: lab.dataset.members.min(members),
-                posts: lab.dataset.posts.min(posts),
-                skew: lab.dataset.skew,
-            };
+            shorten_dataset(&mut lab.dataset);
         }
     }
+}
+
+fn shorten_dataset(dataset: &mut Dataset) {
+    let most = &LARGEST_DATASET;
+    *dataset = Dataset {
+        members: dataset.members.min(most.members),
+        posts: dataset.posts.min(most.posts),
+        surveys: dataset.surveys.min(most.surveys),
+        survey_answers: dataset.survey_answers.min(most.survey_answers),
+        survey_likes: dataset.survey_likes.min(most.survey_likes),
+        skew: dataset.skew,
+    };
 }
 
 fn shorten_phases(variant: &mut Variant, seconds: f64) {

@@ -208,8 +208,9 @@ impl Reading<'_> {
             &self.options.journeys,
             self.problems,
         );
-        if let (Some(at), EnvironmentSpec::Lab(LabSpec { gateway: None, .. })) =
-            (&draft.expects_at, &variant.environment)
+        let expects_payments = draft.expects.iter().any(|kind| !kind.is_in_books());
+        if let (Some(at), true, EnvironmentSpec::Lab(LabSpec { gateway: None, .. })) =
+            (&draft.expects_at, expects_payments, &variant.environment)
         {
             let message = format!("\"expects\" {NO_GATEWAY}");
             self.problems.report(at, message);

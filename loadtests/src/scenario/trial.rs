@@ -65,6 +65,9 @@ pub struct LabSpec {
     /// The payment provider; `None`: there is none, and the service hears of none.
     #[serde(default)]
     pub gateway: Option<GatewayBehaviour>,
+    /// Whether there is a Redis; without one the service hears of none.
+    #[serde(default)]
+    pub redis: bool,
     /// How long payments that are open after the load may take to become final, before they are
     /// compared with the gateway's ledger. Without a gateway it means nothing.
     #[serde(with = "duration_text", default)]
@@ -85,6 +88,14 @@ pub enum Lifetime {
 pub struct Dataset {
     pub members: u64,
     pub posts: u64,
+    #[serde(default)]
+    pub surveys: u64,
+    /// Of each survey.
+    #[serde(default)]
+    pub survey_answers: u64,
+    /// Of each survey; at most as many as there are members.
+    #[serde(default)]
+    pub survey_likes: u64,
     pub skew: Skew,
 }
 
@@ -129,12 +140,22 @@ pub struct LoadSpec {
     pub retry: RetryPolicy,
     #[serde(default)]
     pub keys: Keys,
+    /// In the built-in journeys that pay: between two questions about a payment that is being confirmed.
+    #[serde(with = "duration_text", default = "LoadSpec::usual_poll")]
+    pub poll_every: Duration,
     /// At least one, weights above 0.
     pub journeys: Vec<WeightedJourney>,
     /// The scenario's own journeys; what is named in `journeys` and not here is built in.
     pub definitions: Vec<JourneyDefinition>,
     /// Sent with every request.
     pub headers: BTreeMap<String, String>,
+}
+
+impl LoadSpec {
+    /// How often people look again where the scenario does not say.
+    pub const fn usual_poll() -> Duration {
+        Duration::from_millis(500)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -332,6 +353,15 @@ pub enum ProcessFault {
 }
 
 impl Fault {
+    /// Whether it disturbs Redis, or the way to it.
+    pub fn needs_redis(&self) -> bool {
+        match self {
+            Self::Edge { edge, .. } => *edge == Edge::Redis,
+            Self::Process { process, .. } => *process == Process::Redis,
+            Self::Gateway(_) | Self::Knob { .. } => false,
+        }
+    }
+
     /// Whether it disturbs the payment gateway, or the way to it.
     pub fn needs_gateway(&self) -> bool {
         match self {

@@ -7,7 +7,7 @@ use serde_json::Map;
 
 use super::diagnostic::Problems;
 use super::document::{Node, Table};
-use super::file::environment::{self, NO_GATEWAY};
+use super::file::environment::{self, NO_GATEWAY, NO_REDIS};
 use super::file::load::{self, Load, Model};
 use super::file::phases::{self, FaultyPhase};
 use super::file::target::Target;
@@ -15,17 +15,18 @@ use super::plan::Arm;
 use super::reader::Section;
 use super::service_keys::ServiceKeys;
 use super::trial::{
-    Edge, EdgeConditions, EnvironmentSpec, Fault, FaultSpan, JourneyDefinition, LabSpec, LoadModel,
+    Edge, EdgeConditions, EnvironmentSpec, Fault, FaultSpan, JourneyDefinition, LoadModel,
     LoadSpec, Phase,
 };
 use super::violation::Violation;
 use super::{file, users};
 
 /// The sections of which every arm has its own reading.
-pub(super) const SECTIONS: [&str; 6] = [
+pub(super) const SECTIONS: [&str; 7] = [
     "environment",
     "service",
     "gateway",
+    "redis",
     "load",
     "phases",
     "journeys",
@@ -78,11 +79,15 @@ pub(super) fn read(
             }
         }
     };
-    if let EnvironmentSpec::Lab(LabSpec { gateway: None, .. }) = &environment {
+    if let EnvironmentSpec::Lab(lab) = &environment {
         for (fault, at) in phases.iter().flat_map(|phase| &phase.faults) {
-            if fault.needs_gateway() {
+            if fault.needs_gateway() && lab.gateway.is_none() {
                 root.problems()
                     .report(at, format!("a fault on \"gateway\" {NO_GATEWAY}"));
+            }
+            if fault.needs_redis() && !lab.redis {
+                root.problems()
+                    .report(at, format!("a fault on \"redis\" {NO_REDIS}"));
             }
         }
     }
@@ -203,6 +208,7 @@ fn settle(load: Load, definitions: Vec<JourneyDefinition>, phases: &[Phase]) -> 
         deadline: load.deadline,
         retry: load.retry,
         keys: load.keys,
+        poll_every: load.poll_every,
         journeys: load.journeys,
         definitions,
         headers: load.headers,

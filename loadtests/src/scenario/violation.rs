@@ -1,9 +1,9 @@
-//! What can be wrong with payments: the words in which a checker finds it, and in which an arm that
-//! is there to show a mistake says that it expects it.
+//! What can be wrong with payments, and with the books of points and coupons: the words in which a
+//! checker finds it, and in which an arm that is there to show a mistake says that it expects it.
 
 use serde::{Deserialize, Serialize};
 
-/// A broken promise about money or goods.
+/// A broken promise about money, goods or points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Violation {
@@ -22,10 +22,19 @@ pub enum Violation {
     GrantedUnpaid,
     /// Not final by the end of the heal time.
     StillPending,
+    /// A change of points that began from another balance than the change before it had left: one of
+    /// the two is lost.
+    LostUpdate,
+    /// A balance of points that is not the sum of its ledger, or is negative.
+    Unbalanced,
+    /// A coupon that was issued beyond its quantity.
+    Oversold,
+    /// A coupon of which not so many remain as have not been issued.
+    WrongStock,
 }
 
 impl Violation {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::DoubleCharge,
         Self::LostCharge,
         Self::UnexpectedCharge,
@@ -33,7 +42,28 @@ impl Violation {
         Self::NotGranted,
         Self::GrantedUnpaid,
         Self::StillPending,
+        Self::LostUpdate,
+        Self::Unbalanced,
+        Self::Oversold,
+        Self::WrongStock,
     ];
+
+    /// Whether it shows in the service's books alone; what is wrong with payments shows only beside
+    /// the gateway's ledger.
+    pub fn is_in_books(self) -> bool {
+        matches!(
+            self,
+            Self::LostUpdate | Self::Unbalanced | Self::Oversold | Self::WrongStock
+        )
+    }
+
+    pub fn of_payments() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| !kind.is_in_books())
+    }
+
+    pub fn of_books() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| kind.is_in_books())
+    }
 
     /// The code of its findings, and the word for it in `expects`.
     pub fn code(self) -> &'static str {
@@ -45,6 +75,10 @@ impl Violation {
             Self::NotGranted => "not_granted",
             Self::GrantedUnpaid => "granted_unpaid",
             Self::StillPending => "still_pending",
+            Self::LostUpdate => "lost_update",
+            Self::Unbalanced => "unbalanced",
+            Self::Oversold => "oversold",
+            Self::WrongStock => "wrong_stock",
         }
     }
 
@@ -58,6 +92,10 @@ impl Violation {
             Self::NotGranted => "not_granted",
             Self::GrantedUnpaid => "granted_unpaid",
             Self::StillPending => "still_pending",
+            Self::LostUpdate => "lost_updates",
+            Self::Unbalanced => "unbalanced_accounts",
+            Self::Oversold => "oversold_coupons",
+            Self::WrongStock => "wrong_stocks",
         }
     }
 }

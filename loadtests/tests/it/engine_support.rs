@@ -148,6 +148,7 @@ pub fn trial(base_url: &str) -> Trial {
                 budget: None,
             },
             keys: Keys::PerArrival,
+            poll_every: LoadSpec::usual_poll(),
             journeys: vec![WeightedJourney {
                 name: "get".into(),
                 weight: 1.0,

@@ -126,14 +126,20 @@ async fn faults_hold_together_and_leave_what_was_there_before() {
     assert_eq!(rig.gateway.effective().await.unwrap().capacity, 2);
     remove(next);
     remove(latency);
-    let shares = [GatewayFault::Errors(1.0), GatewayFault::AnswerLost(1.0)].map(add);
+    let shares = [
+        GatewayFault::Errors(1.0),
+        GatewayFault::AnswerLost(1.0),
+        GatewayFault::Declines(1.0),
+    ]
+    .map(add);
     let disturbed = rig.gateway.effective().await.unwrap();
-    let both = GatewayBehaviour {
+    let all = GatewayBehaviour {
         error_share: 1.0,
         answer_lost_share: 1.0,
+        decline_share: 1.0,
         ..usual.clone()
     };
-    assert_eq!(disturbed, both);
+    assert_eq!(disturbed, all);
     for share in shares {
         remove(share);
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod books_check;
 mod boundary_search;
 mod broken_run;
 mod command;
@@ -29,6 +30,7 @@ mod out_folder;
 mod payment_check;
 mod playground;
 mod readme;
+mod redis_lab;
 mod scenarios;
 mod service_keys;
 mod stopped_target;

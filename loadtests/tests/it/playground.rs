@@ -73,11 +73,15 @@ pub fn lab_spec() -> LabSpec {
         dataset: Dataset {
             members: 100,
             posts: 300,
+            surveys: 0,
+            survey_answers: 0,
+            survey_likes: 0,
             skew: Skew::Zipf,
         },
         service: toml::Table::new(),
         edges: BTreeMap::new(),
         gateway: None,
+        redis: false,
         heal: Duration::from_secs(5),
     }
 }

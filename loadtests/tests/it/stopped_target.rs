@@ -8,7 +8,8 @@ use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -147,28 +148,96 @@ async fn answer_all(mut stream: TcpStream) {
 
 #[test]
 fn a_target_that_stops_for_two_seconds_is_reported_as_it_was() {
-    // A run in which this machine was too busy for the generator proves nothing; it is repeated.
-    let valid = (0..5)
-        .map(|_| report_of_a_stop())
-        .find(|(record, _)| record["verdict"] != "invalid");
-    let (record, stopped) = valid.expect("in 5 runs this machine was always too busy");
-    let phases = command::phases(&record);
-    let [phase] = phases.as_slice() else {
-        panic!("{phases:?}")
-    };
-    assert_eq!(phase["ok"], ARRIVALS, "{phase}");
-    for (quantile, key) in [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")] {
-        let expected = expected_ms(quantile, stopped);
-        let reported = phase["response_ms"][key].as_f64().unwrap();
-        let tolerance = (0.02 * expected).max(2.0);
-        assert!(
-            (reported - expected).abs() <= tolerance,
-            "{key}: reported {reported:.2} ms, it was {expected:.2} ms"
-        );
+    for _ in 0..5 {
+        let run = Run::of_a_stop();
+        if run.record["verdict"] == "invalid" {
+            continue;
+        }
+        match run.untruth() {
+            None => return,
+            // It was the target that the machine kept waiting: what it did then cannot be computed.
+            Some(_) if run.machine_late > BUSY => {}
+            Some(untruth) => panic!("{untruth}"),
+        }
+    }
+    panic!("in 5 runs this machine was always too busy for the generator or the target");
+}
+
+/// A run in which the target was stopped.
+struct Run {
+    record: Value,
+    stopped: Duration,
+    /// What a process that wants next to nothing had to wait for its turn, at worst.
+    machine_late: Duration,
+}
+
+impl Run {
+    /// What the report says that was not so.
+    fn untruth(&self) -> Option<String> {
+        let phases = command::phases(&self.record);
+        let [phase] = phases.as_slice() else {
+            panic!("{phases:?}")
+        };
+        assert_eq!(phase["ok"], ARRIVALS, "{phase}");
+        let mut quantiles = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")].into_iter();
+        quantiles.find_map(|(quantile, key)| {
+            let expected = expected_ms(quantile, self.stopped);
+            let reported = phase["response_ms"][key].as_f64().unwrap();
+            let tolerance = (0.02 * expected).max(2.0);
+            let is_true = (reported - expected).abs() <= tolerance;
+            let late = self.machine_late;
+            let untruth = format!(
+                "{key}: reported {reported:.2} ms, it was {expected:.2} ms; the machine was late by {late:?}"
+            );
+            (!is_true).then_some(untruth)
+        })
+    }
+
+    /// From the record that the command leaves.
+    fn of_a_stop() -> Self {
+        let witness = Witness::start();
+        let (record, stopped) = report_of_a_stop();
+        Self {
+            record,
+            stopped,
+            machine_late: witness.worst(),
+        }
     }
 }
 
-/// The record that the command leaves of a run in which its target was stopped, and for how long.
+/// Above this the target may have been kept waiting for as long as the tolerance.
+const BUSY: Duration = Duration::from_millis(2);
+
+/// Wants to run for a moment every millisecond, and measures how late it is let.
+struct Witness {
+    done: Arc<AtomicBool>,
+    thread: thread::JoinHandle<Duration>,
+}
+
+impl Witness {
+    fn start() -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let is_done = Arc::clone(&done);
+        let thread = thread::spawn(move || {
+            let nap = Duration::from_millis(1);
+            let mut worst = Duration::ZERO;
+            while !is_done.load(Ordering::Relaxed) {
+                let lay_down = Instant::now();
+                thread::sleep(nap);
+                worst = worst.max(lay_down.elapsed().saturating_sub(nap));
+            }
+            worst
+        });
+        Self { done, thread }
+    }
+
+    fn worst(self) -> Duration {
+        self.done.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// The record of a run, and for how long its target was stopped.
 fn report_of_a_stop() -> (Value, Duration) {
     let server = Stoppable::start();
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ mod service;
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _};
 use target_service::migrate::migrate;
-use target_service::seed::{SeedPlan, Skew, seed};
+use target_service::seed::{SeedPlan, Skew, SurveyPlan, seed};
 use tokio::runtime::Runtime;
 
 pub use measure::{Measure, interleave, report};
@@ -69,6 +69,7 @@ async fn prepare(url: &str) -> anyhow::Result<()> {
     let mut connection = sqlx::PgConnection::connect(url).await?;
     migrate(&mut connection).await?;
     let plan = SeedPlan {
+        surveys: SurveyPlan::default(),
         members: MEMBERS,
         posts: 0,
         skew: Skew::Uniform,

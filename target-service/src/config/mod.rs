@@ -19,7 +19,8 @@ use crate::knobs::{KnobError, Knobs};
 use crate::point::PointConfig;
 use crate::post::{CalendarConfig, LikesConfig};
 use crate::seat::SeatConfig;
-use crate::{database, http, payment, telemetry};
+use crate::survey::SurveyConfig;
+use crate::{database, http, payment, redis, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,11 +29,13 @@ pub struct Config {
     pub request: http::RequestConfig,
     pub admin: AdminConfig,
     pub db: database::Config,
+    pub redis: redis::Config,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
     pub coupon: CouponConfig,
     pub seat: SeatConfig,
+    pub survey: SurveyConfig,
     pub flow: FlowConfig,
     pub payment: payment::Config,
     pub telemetry: telemetry::Config,
@@ -85,12 +88,15 @@ impl Config {
             coupon_lock_order: self.coupon.lock_order,
             coupon_optimistic_attempts: self.coupon.optimistic_attempts,
             seat_hold: self.seat.hold,
+            survey_counts: self.survey.counts,
+            survey_fold_interval: self.survey.fold_interval,
             flow_settle_after: self.flow.settle_after,
         };
         knobs.check()?;
         self.payment
             .check()
             .map_err(|error| error.below("payment"))?;
+        self.redis.check().map_err(|error| error.below("redis"))?;
         Ok(knobs)
     }
 
@@ -138,6 +144,7 @@ mod tests {
             "point.lock": "increment", "point.optimistic_attempts": 29, "seat.hold": "30ms",
             "flow.settle_after": "31ms", "coupon.lock": "increment",
             "coupon.lock_order": "transaction_then_lock", "coupon.optimistic_attempts": 32,
+            "survey.counts": "event", "survey.fold_interval": "33ms",
         }))
         .unwrap();
         let mut config = serde_json::to_value(Config::default()).unwrap();

@@ -54,11 +54,13 @@ pub(super) fn answered(
     let own = duration
         .saturating_sub(split.pool_wait())
         .saturating_sub(split.sql())
-        .saturating_sub(split.gateway());
+        .saturating_sub(split.gateway())
+        .saturating_sub(split.redis());
     for (part, time) in [
         ("pool_wait", split.pool_wait()),
         ("sql", split.sql()),
         ("gateway", split.gateway()),
+        ("redis", split.redis()),
         ("own", own),
     ] {
         histogram!("target_request_time_seconds", "http_route" => route.clone(), "part" => part)

@@ -1,11 +1,12 @@
-//! Fills an empty database with members and posts, quickly and repeatably.
+//! Fills an empty database with members, posts and surveys, quickly and repeatably.
 //!
-//! The same plan gives the same rows. Ids are 1..=members and 1..=posts, so that a load generator can
+//! The same plan gives the same rows. Ids are 1..=members, 1..=posts and 1..=surveys, so that a load generator can
 //! address members without asking; with the Zipf skew a member's id is also the rank: member 1 has
 //! written the most. Rows are generated and streamed by COPY, so memory does not grow with their number.
 
 mod rows;
 mod store;
+mod survey_rows;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -21,10 +22,20 @@ pub enum Skew {
     Zipf,
 }
 
+/// Surveys, each with the same number of answers and likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SurveyPlan {
+    pub surveys: u32,
+    pub answers_each: u32,
+    /// At most as many as there are members.
+    pub likes_each: u32,
+}
+
 #[derive(Debug, Clone)]
 pub struct SeedPlan {
     pub members: u32,
     pub posts: u32,
+    pub surveys: SurveyPlan,
     pub skew: Skew,
     pub seed: u64,
     /// The posts are spread over the 365 days before this moment.
@@ -41,6 +52,8 @@ pub enum SeedError {
     NotEmpty,
     #[error("posts need authors: ask for at least one member")]
     PostsWithoutMembers,
+    #[error("surveys need members: ask for at least one, and for as many as like a survey")]
+    SurveysWithoutMembers,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -51,7 +64,11 @@ pub async fn seed(connection: &mut PgConnection, plan: &SeedPlan) -> Result<(), 
     if plan.members == 0 && plan.posts > 0 {
         return Err(SeedError::PostsWithoutMembers);
     }
+    let surveys = plan.surveys;
+    if surveys.surveys > 0 && plan.members < surveys.likes_each.max(1) {
+        return Err(SeedError::SurveysWithoutMembers);
+    }
     store::load(connection, plan).await?;
-    store::settle(connection).await?;
+    store::settle(connection, plan).await?;
     Ok(())
 }

@@ -133,12 +133,14 @@ fn write_contents(line: &mut String, words: usize, random: &mut impl Rng) {
 mod tests {
     use std::collections::HashMap;
 
+    use super::super::SurveyPlan;
     use super::*;
 
     fn plan(skew: Skew) -> SeedPlan {
         SeedPlan {
             members: 100,
             posts: 2_000,
+            surveys: SurveyPlan::default(),
             skew,
             seed: 7,
             until: "2026-03-01T00:00:00Z".parse().unwrap(),

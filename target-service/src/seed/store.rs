@@ -7,9 +7,9 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use super::{SeedError, SeedPlan, rows};
+use super::{SeedError, SeedPlan, rows, survey_rows};
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 16] = [
     "members",
     "nickname_changes",
     "posts",
@@ -22,6 +22,10 @@ const TABLES: [&str; 12] = [
     "payments",
     "coupons",
     "coupon_issues",
+    "surveys",
+    "survey_answers",
+    "survey_likes",
+    "survey_events",
 ];
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -45,6 +49,7 @@ pub(super) async fn load(connection: &mut PgConnection, plan: &SeedPlan) -> Resu
         rows::posts(plan),
     )
     .await?;
+    copy_surveys(&mut transaction, plan).await?;
     derive_rows(&mut transaction).await?;
     advance_sequences(&mut transaction).await?;
 
@@ -58,8 +63,14 @@ pub(super) async fn load(connection: &mut PgConnection, plan: &SeedPlan) -> Resu
 /// Statistics for the planner, and pages that index-only scans may trust. Likes stay out: of a table that
 /// was never vacuumed the planner assumes a few pages and uses the index, but of one known to be empty it
 /// plans to read all, and prepared statements would keep to that while likes come in.
-pub(super) async fn settle(connection: &mut PgConnection) -> Result<(), SeedError> {
-    let filled = "members, nickname_changes, posts, post_daily_counts";
+pub(super) async fn settle(
+    connection: &mut PgConnection,
+    plan: &SeedPlan,
+) -> Result<(), SeedError> {
+    let mut filled = "members, nickname_changes, posts, post_daily_counts".to_owned();
+    if plan.surveys.surveys > 0 {
+        filled.push_str(", surveys, survey_answers, survey_likes");
+    }
     execute(connection, &format!("VACUUM (ANALYZE) {filled}")).await
 }
 
@@ -73,7 +84,7 @@ async fn prepare_session(connection: &mut PgConnection) -> Result<(), SeedError>
 /// Looks under a lock, so that nobody writes between the look and the load. Truncating empty tables
 /// lets COPY write rows that are frozen from the start, which spares the later vacuum a rewrite.
 async fn refuse_unless_empty(connection: &mut PgConnection) -> Result<(), SeedError> {
-    let migrated: bool = sqlx::query_scalar("SELECT to_regclass('coupon_issues') IS NOT NULL")
+    let migrated: bool = sqlx::query_scalar("SELECT to_regclass('survey_events') IS NOT NULL")
         .fetch_one(&mut *connection)
         .await?;
     if !migrated {
@@ -149,6 +160,29 @@ async fn copy(
     Ok(())
 }
 
+async fn copy_surveys(connection: &mut PgConnection, plan: &SeedPlan) -> Result<(), SeedError> {
+    copy(
+        connection,
+        "COPY surveys (id, member_id, title, created_at, answer_count, like_count) \
+         FROM STDIN WITH (FREEZE)",
+        survey_rows::surveys(plan),
+    )
+    .await?;
+    copy(
+        connection,
+        "COPY survey_answers (id, survey_id, member_id, contents, answered_at) \
+         FROM STDIN WITH (FREEZE)",
+        survey_rows::answers(plan),
+    )
+    .await?;
+    copy(
+        connection,
+        "COPY survey_likes (survey_id, member_id, liked_at) FROM STDIN WITH (FREEZE)",
+        survey_rows::likes(plan),
+    )
+    .await
+}
+
 /// What follows from members and posts: each first nickname's history row, and the posts of each day.
 async fn derive_rows(connection: &mut PgConnection) -> Result<(), SeedError> {
     execute(
@@ -167,7 +201,7 @@ async fn derive_rows(connection: &mut PgConnection) -> Result<(), SeedError> {
 
 /// COPY brought its own ids: the next insert must draw the one after them.
 async fn advance_sequences(connection: &mut PgConnection) -> Result<(), SeedError> {
-    for table in ["members", "posts"] {
+    for table in ["members", "posts", "surveys", "survey_answers"] {
         execute(
             connection,
             &format!(

@@ -23,8 +23,10 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("payment", 4, &[]),
     ("post", 4, &[]),
     ("seat", 4, &[]),
+    ("survey", 4, &[]),
     ("http", 3, &[]),
     ("database", 2, &[]),
+    ("redis", 2, &[]),
     ("resilience", 1, &[]),
     ("telemetry", 0, &[]),
     ("context", 0, &["ids", "knobs", "route_class"]),
@@ -45,7 +47,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
 ];
 
 const DOMAINS: &[&str] = &[
-    "coupon", "member", "order", "payment", "point", "post", "seat",
+    "coupon", "member", "order", "payment", "point", "post", "seat", "survey",
 ];
 const SQL: &[&str] = &[
     "sqlx::query",

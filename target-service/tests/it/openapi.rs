@@ -65,6 +65,11 @@ async fn the_endpoints_are_documented() {
         "get /members/{id}/points",
         "post /members/{id}/points/charge",
         "post /members/{id}/points/use",
+        "get /surveys",
+        "post /surveys",
+        "post /surveys/{id}/answers",
+        "put /surveys/{id}/likes/{member_id}",
+        "delete /surveys/{id}/likes/{member_id}",
         "post /coupons",
         "get /coupons/{id}",
         "post /coupons/{id}/issues",
@@ -175,6 +180,7 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
     let order = |seat: Value| json!({"member_id": 1, "seat": seat, "points": 2, "amount": 2});
     let seat = json!({"event": 1, "seat": 1});
     let hold = |member: i64| json!({ "member_id": member });
+    let survey = |author: i64| json!({"member_id": author, "title": "tea?"});
     let coupon = |quantity: i64| json!({"name": "tea", "quantity": quantity});
     let pay =
         |member: i64, amount: i64| json!({"order_id": 1, "member_id": member, "amount": amount});
@@ -213,6 +219,15 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
         ),
         ("post /members/{id}/points/use", "", &points(1, "b"), "200"),
         ("post /members/{id}/points/use", "", &points(99, "c"), "409"),
+        ("post /surveys", "", &survey(1), "201"),
+        ("post /surveys", "", &survey(2), "404"),
+        ("post /surveys", "", &hold(1), "422"),
+        ("get /surveys", "?size=1", &none, "200"),
+        ("get /surveys", "?size=0", &none, "422"),
+        ("post /surveys/{id}/answers", "", &post(1), "201"),
+        ("post /surveys/{id}/answers", "", &post(2), "404"),
+        ("put /surveys/{id}/likes/{member_id}", "", &none, "200"),
+        ("delete /surveys/{id}/likes/{member_id}", "", &none, "200"),
         ("post /coupons", "", &coupon(1), "201"),
         ("post /coupons", "", &coupon(0), "422"),
         ("get /coupons/{id}", "", &none, "200"),

@@ -258,6 +258,9 @@ async fn connections_are_used_again_unless_that_is_switched_off() {
     }
     // The first of these may still find the old one.
     assert!((3..=4).contains(&paying.gateway.connections()));
+    let opened = "target_payment_gateway_connections_opened_total";
+    let opened = paying.app.metric(opened, &[]).await;
+    assert_eq!(opened as u64, paying.gateway.connections());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
-use target_service::seed::{SeedError, SeedPlan, Skew, seed};
+use target_service::seed::{SeedError, SeedPlan, Skew, SurveyPlan, seed};
 
 use crate::support::TestApp;
 
@@ -11,6 +11,7 @@ fn plan(members: u32, posts: u32) -> SeedPlan {
     SeedPlan {
         members,
         posts,
+        surveys: SurveyPlan::default(),
         skew: Skew::Zipf,
         seed: 7,
         until: "2026-03-01T00:00:00Z".parse().unwrap(),
@@ -155,4 +156,56 @@ async fn a_database_without_tables_asks_to_be_migrated_first() {
         .unwrap();
     let error = seed(&mut database, &plan(1, 1)).await.unwrap_err();
     assert!(matches!(error, SeedError::NotMigrated), "{error}");
+}
+
+fn surveys(surveys: u32, answers_each: u32, likes_each: u32) -> SurveyPlan {
+    SurveyPlan {
+        surveys,
+        answers_each,
+        likes_each,
+    }
+}
+
+#[tokio::test]
+async fn seeded_surveys_are_shown_alike_however_they_are_counted_and_can_be_answered() {
+    let app = TestApp::start().await;
+    let mut database = app.connect().await;
+    let before = schema(&mut database).await;
+    let plan = SeedPlan {
+        surveys: surveys(40, 25, 20),
+        ..plan(20, 0)
+    };
+    seed(&mut database, &plan).await.unwrap();
+    assert_eq!(schema(&mut database).await, before);
+    for counts in ["subqueries", "grouped", "counters", "event"] {
+        app.set_knobs(json!({"survey.counts": counts})).await;
+        let page = app.get("/surveys").await.body;
+        let items = page["items"].as_array().unwrap();
+        assert_eq!((items.len(), &items[0]["id"]), (30, &json!(40)), "{counts}");
+        for item in items {
+            let shown = (&item["answer_count"], &item["like_count"]);
+            assert_eq!(shown, (&json!(25), &json!(20)), "{counts}: {item}");
+        }
+    }
+    let answer = json!({"member_id": 1, "contents": "yes"});
+    let answer = app.post("/surveys/40/answers", answer).await;
+    assert_eq!(answer.body["id"], 40 * 25 + 1, "{answer:?}");
+    let next = app
+        .post("/surveys", json!({"member_id": 1, "title": "next"}))
+        .await;
+    assert_eq!(next.body["id"], 41, "{next:?}");
+}
+
+#[tokio::test]
+async fn surveys_with_more_likes_than_members_are_refused() {
+    let app = TestApp::start().await;
+    let mut database = app.connect().await;
+    for (members, surveys) in [(0, surveys(1, 0, 0)), (5, surveys(1, 0, 6))] {
+        let plan = SeedPlan {
+            surveys,
+            ..plan(members, 0)
+        };
+        let error = seed(&mut database, &plan).await.unwrap_err();
+        assert!(matches!(error, SeedError::SurveysWithoutMembers), "{error}");
+    }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn told(order: i64, word: Word) -> Told {
@@ -87,8 +89,8 @@ fn clean() -> PaymentHistory {
 fn planted(spoil: impl FnOnce(&mut PaymentHistory)) -> Vec<(Violation, Vec<String>)> {
     let mut history = clean();
     spoil(&mut history);
-    let found = violations(&history);
-    let kinds = found.0.into_iter();
+    let found = check_payments(&history);
+    let kinds = found.kinds();
     kinds
         .map(|(kind, found)| (kind, found.into_iter().collect()))
         .collect()
@@ -101,10 +103,11 @@ fn one(kind: Violation, what: &str) -> Vec<(Violation, Vec<String>)> {
 #[test]
 fn a_clean_history_has_nothing_wrong_with_it() {
     assert_eq!(planted(|_| {}), []);
-    let none = violations(&clean());
+    let none = check_payments(&clean());
     assert_eq!(none.findings(&BTreeSet::new()), []);
-    assert!(none.counts().len() == Violation::ALL.len());
-    assert!(none.counts().values().all(|count| *count == 0));
+    let counts = none.counts(Violation::of_payments());
+    assert_eq!(counts.len(), 7);
+    assert!(counts.values().all(|count| *count == 0));
 }
 
 #[test]
@@ -235,8 +238,11 @@ fn only_what_is_not_expected_fails_the_run_and_many_are_counted_not_named() {
             .charges
             .push(charge(&format!("h{id}"), 200 + id, true));
     }
-    let found = violations(&history);
-    assert_eq!(found.counts()[&Violation::Orphan], 30);
+    let found = check_payments(&history);
+    assert_eq!(
+        found.counts(Violation::of_payments())[&Violation::Orphan],
+        30
+    );
     let finding = found
         .findings(&BTreeSet::from([Violation::DoubleCharge]))
         .remove(0);

@@ -181,7 +181,33 @@ pub const ARM: &[Figure] = &[
         "still_pending",
         "Payments and orders that were not final by the end of the heal time.",
     ),
+    broken_books(
+        "lost_updates",
+        "Changes of points that began from another balance than the change before them had left.",
+    ),
+    broken_books(
+        "unbalanced_accounts",
+        "Members whose points are not the sum of their ledger, or are negative.",
+    ),
+    broken_books(
+        "oversold_coupons",
+        "Coupons that were issued beyond their quantity.",
+    ),
+    broken_books(
+        "wrong_stocks",
+        "Coupons of which not so many remain as have not been issued.",
+    ),
 ];
+
+const fn broken_books(name: &'static str, doc: &'static str) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Max,
+        source: Source::Books,
+        doc,
+    }
+}
 
 const fn violations(name: &'static str, doc: &'static str) -> Figure {
     Figure {

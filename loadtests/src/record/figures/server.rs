@@ -110,6 +110,11 @@ pub const SERVER: &[Figure] = &[
         "Of the mean time of a request in the service: waiting for the payment gateway.",
     ),
     per_request(
+        "split_redis_ms",
+        &[("part", "redis")],
+        "Of the mean time of a request in the service: waiting for Redis, for a connection and for answers.",
+    ),
+    per_request(
         "split_own_ms",
         &[("part", "own")],
         "Of the mean time of a request in the service: everything else, its own work.",
@@ -129,6 +134,124 @@ pub const SERVER: &[Figure] = &[
         "gateway_waiting",
         &[],
         "Most requests that waited for a place at the mock gateway.",
+    ),
+    histogram(
+        "gateway_call_mean_ms",
+        Fold::Mean,
+        "http_client_request_duration_seconds",
+        "Mean time of a call to the payment gateway, from connecting to the end of the answer; without the wait for a place.",
+    ),
+    labelled_counter(
+        "gateway_charge_calls",
+        "http_client_request_duration_seconds_count",
+        &[
+            ("http_request_method", "POST"),
+            ("url_template", "/payments"),
+        ],
+        "Of gateway_calls: those that were to charge, repeated ones included.",
+    ),
+    labelled_counter(
+        "gateway_refusals",
+        "http_client_request_duration_seconds_count",
+        &[("http_response_status_code", "429")],
+        "Of gateway_calls: those that the payment gateway refused because there were too many (429).",
+    ),
+    counter(
+        "gateway_connects",
+        "target_payment_gateway_connections_opened_total",
+        "Connections to the payment gateway opened by the service.",
+    ),
+    labelled_counter(
+        "payments_paid",
+        "target_payments_total",
+        &[("status", "SUCCEEDED")],
+        "Payments that became SUCCEEDED in the service, whoever was still waiting for it.",
+    ),
+    counter(
+        "redis_operations",
+        "target_redis_operation_duration_seconds_count",
+        "Commands, pipelines and scripts that the service sent to Redis, whatever their outcome.",
+    ),
+    histogram(
+        "redis_p99_ms",
+        Fold::Quantile(0.99),
+        "target_redis_operation_duration_seconds",
+        "99th percentile of the time of a command in Redis, as the service sees it.",
+    ),
+    counter(
+        "redis_errors",
+        "target_redis_errors_total",
+        "Uses of Redis that failed: no connection, no answer in time, a lost connection, a refusal or nonsense.",
+    ),
+    counter(
+        "cache_requests",
+        "target_cache_requests_total",
+        "Reads through a cache of the service, those with the cache switched off included.",
+    ),
+    labelled_counter(
+        "cache_hits",
+        "target_cache_requests_total",
+        &[("outcome", "hit")],
+        "Reads that were answered at once with a fresh value.",
+    ),
+    labelled_counter(
+        "cache_stale",
+        "target_cache_requests_total",
+        &[("outcome", "stale")],
+        "Reads that were answered at once with a value that had run out.",
+    ),
+    labelled_counter(
+        "cache_misses",
+        "target_cache_requests_total",
+        &[("outcome", "miss")],
+        "Reads that had to wait for a load, their own or another's.",
+    ),
+    Figure {
+        name: "cache_hit_ratio",
+        unit: Unit::Share,
+        fold: Fold::Mean,
+        source: Source::Share {
+            part: Selector {
+                metric: "target_cache_requests_total",
+                labels: &[("outcome", "hit")],
+            },
+            whole: Selector {
+                metric: "target_cache_requests_total",
+                labels: &[],
+            },
+        },
+        doc: "The share of the reads that were answered at once with a fresh value.",
+    },
+    counter(
+        "cache_origin_fetches",
+        "target_cache_origin_fetches_total",
+        "Loads that caches of the service began, whatever became of them.",
+    ),
+    counter(
+        "cache_expiries",
+        "target_cache_expiries_total",
+        "Values that had run out, or were about to, and were replaced; each once, however many loaded it.",
+    ),
+    Figure {
+        name: "cache_loads_per_expiry",
+        unit: Unit::Count,
+        fold: Fold::Mean,
+        source: Source::Share {
+            part: Selector {
+                metric: "target_cache_loads_total",
+                labels: &[],
+            },
+            whole: Selector {
+                metric: "target_cache_expiries_total",
+                labels: &[],
+            },
+        },
+        doc: "Loads that came to an end, for each value that was replaced by one.",
+    },
+    counter(
+        "cache_errors",
+        "target_cache_errors_total",
+        "Troubles of caches that failed no request: values that cannot be read, Redis that does not answer.",
     ),
     labelled_counter(
         "breaker_rejections",
@@ -199,6 +322,11 @@ pub const SERVER: &[Figure] = &[
         "cpu_gateway_s",
         Part::Gateway,
         "CPU seconds of the mock payment gateway, in scenarios that have one.",
+    ),
+    cpu(
+        "cpu_redis_s",
+        Part::Redis,
+        "CPU seconds of Redis, in scenarios that have one.",
     ),
     cpu(
         "cpu_generator_s",

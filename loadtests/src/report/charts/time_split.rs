@@ -10,10 +10,11 @@ use super::super::svg::{Axis, Chart, Series, Stack, Style};
 use super::millis;
 
 /// Figures of the table, and how the legend calls them.
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 5] = [
     ("split_pool_wait_ms", "waiting for a database connection"),
     ("split_sql_ms", "SQL"),
     ("split_gateway_ms", "gateway"),
+    ("split_redis_ms", "Redis"),
     ("split_own_ms", "own work"),
 ];
 

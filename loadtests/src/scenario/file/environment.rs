@@ -1,4 +1,4 @@
-//! `[environment]`, `[service]` and `[gateway]`: the servers that a trial starts.
+//! `[environment]`, `[service]`, `[gateway]` and `[redis]`: the servers that a trial starts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +18,9 @@ use super::target::Target;
 const DEFAULT_DATASET: Dataset = Dataset {
     members: 1_000,
     posts: 20_000,
+    surveys: 0,
+    survey_answers: 0,
+    survey_likes: 0,
     skew: Skew::Zipf,
 };
 
@@ -29,15 +32,18 @@ const LONGEST_HEAL: Duration = Duration::from_mins(10);
 const MOST_INSTANCES: u64 = 16;
 
 /// The edges that a proxy can stand on.
-pub(crate) const EDGES: [(&str, Edge); 3] = [
+pub(crate) const EDGES: [(&str, Edge); 4] = [
     ("client", Edge::Client),
     ("database", Edge::Database),
+    ("redis", Edge::Redis),
     ("gateway", Edge::Gateway),
 ];
 
 /// Continues the name of what needs one.
 pub(crate) const NO_GATEWAY: &str =
     "needs a gateway, and this scenario has none: add [gateway], which may be empty";
+pub(crate) const NO_REDIS: &str =
+    "needs a Redis, and this scenario has none: add [redis], which may be empty";
 
 pub(crate) fn read(root: &mut Section<'_>, target: &Target) -> EnvironmentSpec {
     let Some(base_url) = &target.base_url else {
@@ -47,6 +53,7 @@ pub(crate) fn read(root: &mut Section<'_>, target: &Target) -> EnvironmentSpec {
         ("environment", "[environment]"),
         ("service", "[service]"),
         ("gateway", "[gateway]"),
+        ("redis", "[redis]"),
     ] {
         if let Some(section) = root.section(key, title) {
             section.complain_of_all(
@@ -73,6 +80,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         service,
         edges: BTreeMap::new(),
         gateway: gateway::read(root),
+        redis: has_redis(root),
         heal: DEFAULT_HEAL,
     };
     let Some(mut section) = root.section("environment", "[environment]") else {
@@ -99,7 +107,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         spec.dataset = read_dataset(dataset);
     }
     if let Some(edges) = section.section("edges", "environment.edges") {
-        spec.edges = read_edges(edges, spec.gateway.is_some());
+        spec.edges = read_edges(edges, spec.gateway.is_some(), spec.redis);
     }
     if let Some(heal) = section.optional::<Heal>("heal") {
         spec.heal = heal.0;
@@ -109,20 +117,59 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
 }
 
 fn read_dataset(mut section: Section<'_>) -> Dataset {
+    let members = section
+        .optional::<Count<1, 10_000_000>>("members")
+        .map_or(DEFAULT_DATASET.members, |members| members.0);
     let dataset = Dataset {
-        members: section
-            .optional::<Count<1, 10_000_000>>("members")
-            .map_or(DEFAULT_DATASET.members, |members| members.0),
+        members,
         posts: section
             .optional::<Count<0, 100_000_000>>("posts")
             .map_or(DEFAULT_DATASET.posts, |posts| posts.0),
+        surveys: section
+            .optional::<Count<0, 10_000>>("surveys")
+            .map_or(DEFAULT_DATASET.surveys, |surveys| surveys.0),
+        survey_answers: section
+            .optional::<Count<0, 1_000_000>>("survey_answers")
+            .map_or(DEFAULT_DATASET.survey_answers, |answers| answers.0),
+        survey_likes: read_survey_likes(&mut section, members),
         skew: section.optional("skew").unwrap_or(DEFAULT_DATASET.skew),
     };
     section.close();
     dataset
 }
 
-fn read_edges(mut section: Section<'_>, has_gateway: bool) -> BTreeMap<Edge, EdgeConditions> {
+/// A member likes a survey once.
+fn read_survey_likes(section: &mut Section<'_>, members: u64) -> u64 {
+    let Some(likes) = section.optional::<Count<0, 10_000_000>>("survey_likes") else {
+        return DEFAULT_DATASET.survey_likes;
+    };
+    if likes.0 > members
+        && let Some(node) = section.node("survey_likes")
+    {
+        let complaint = format!(
+            "is {}: a member likes a survey once, and there are {members} members",
+            likes.0
+        );
+        section.complain("survey_likes", node, &complaint);
+    }
+    likes.0
+}
+
+/// The table says that there is one, and has no keys so far.
+fn has_redis(root: &mut Section<'_>) -> bool {
+    let section = root.section("redis", "[redis]");
+    let is_there = section.is_some();
+    if let Some(section) = section {
+        section.close();
+    }
+    is_there
+}
+
+fn read_edges(
+    mut section: Section<'_>,
+    has_gateway: bool,
+    has_redis: bool,
+) -> BTreeMap<Edge, EdgeConditions> {
     let mut edges = BTreeMap::new();
     for (name, edge) in EDGES {
         if let Some(mut conditions) = section.section(name, &format!("environment.edges.{name}")) {
@@ -131,6 +178,9 @@ fn read_edges(mut section: Section<'_>, has_gateway: bool) -> BTreeMap<Edge, Edg
                 .map_or(Duration::ZERO, |latency| latency.0);
             if edge == Edge::Gateway && !has_gateway {
                 conditions.complain_of_all(NO_GATEWAY);
+            }
+            if edge == Edge::Redis && !has_redis {
+                conditions.complain_of_all(NO_REDIS);
             }
             conditions.close();
             edges.insert(edge, EdgeConditions { latency });

@@ -18,7 +18,7 @@ use super::gateway::MOST_PLACES;
 
 const EDGE_KINDS: [&str; 4] = ["latency", "bandwidth", "drop", "reset"];
 /// What the gateway does by itself; its `latency` takes the place of its edge's.
-const GATEWAY_KINDS: [&str; 4] = ["capacity", "latency", "errors", "answer_lost"];
+const GATEWAY_KINDS: [&str; 5] = ["capacity", "latency", "errors", "answer_lost", "declines"];
 const PROCESS_KINDS: [(&str, ProcessFault); 3] = [
     ("pause", ProcessFault::Pause),
     ("kill", ProcessFault::Kill),
@@ -39,7 +39,8 @@ fn parts() -> impl Iterator<Item = Part> {
         process: match edge {
             Edge::Database => Some(Process::Database),
             Edge::Gateway => Some(Process::Gateway),
-            Edge::Client | Edge::Redis => None,
+            Edge::Redis => Some(Process::Redis),
+            Edge::Client => None,
         },
     });
     edges.chain([Part {
@@ -203,6 +204,9 @@ fn read_gateway_fault(kind: &str, section: &mut Section<'_>) -> Option<GatewayFa
         "errors" => section
             .required::<Share>("value", "0.5")
             .map(|share| GatewayFault::Errors(share.0)),
+        "declines" => section
+            .required::<Share>("value", "0.5")
+            .map(|share| GatewayFault::Declines(share.0)),
         _ => section
             .required::<Share>("value", "0.5")
             .map(|share| GatewayFault::AnswerLost(share.0)),

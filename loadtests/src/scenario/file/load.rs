@@ -7,7 +7,7 @@ use crate::scenario::diagnostic::suggestion;
 use crate::scenario::document::{Node, Value};
 use crate::scenario::reader::Section;
 use crate::scenario::trial::{
-    Arrivals, Backoff, Jitter, JourneyDefinition, Keys, RetryPolicy, WeightedJourney,
+    Arrivals, Backoff, Jitter, JourneyDefinition, Keys, LoadSpec, RetryPolicy, WeightedJourney,
 };
 use crate::scenario::values::{Count, FromNode, Share, Span};
 
@@ -38,6 +38,7 @@ pub(crate) struct Load {
     pub(crate) deadline: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) keys: Keys,
+    pub(crate) poll_every: Duration,
     pub(crate) journeys: Vec<WeightedJourney>,
     pub(crate) headers: BTreeMap<String, String>,
 }
@@ -70,6 +71,9 @@ pub(crate) fn read(
         .section("retry", "load.retry")
         .map_or(NO_RETRY, read_retry);
     let keys = section.optional("keys").unwrap_or_default();
+    let poll_every = section
+        .optional::<Span>("poll_every")
+        .map_or(LoadSpec::usual_poll(), |span| span.0);
     let (attempt_timeout, deadline) = read_timeouts(&mut section, retry.max > 0);
     let journeys = read_journeys(&mut section, definitions, built_in, own_service);
     let headers = journeys::read_headers(&mut section);
@@ -86,6 +90,7 @@ pub(crate) fn read(
         deadline,
         retry,
         keys,
+        poll_every,
         journeys,
         headers,
     }

@@ -16,7 +16,7 @@ fn unknown_keys_get_the_nearest_known_one() {
             "[provider]\ncapacity = 4\n",
             "x.toml:10:2: unknown key \"provider\" in the scenario; it is one of name, title, \
          hypothesis, shows, rounds, seed, target, slo, claims, thresholds, arms, sweep, search, environment, service, \
-         gateway, load, \
+         gateway, redis, load, \
           phases, journeys",
         ),
         (
@@ -97,9 +97,14 @@ fn environments_are_of_known_kinds_and_sizes() {
           be between 1 and 10000000",
         ),
         (
-            "[environment]\nedges = { redis = {} }\n",
-            "x.toml:11:11: unknown key \"redis\" in environment.edges; it is one \
-          of client, database, gateway",
+            "[environment]\ndataset = { members = 5, survey_likes = 6 }\n",
+            "x.toml:11:39: \"survey_likes\" in environment.dataset is 6: a member likes a survey \
+          once, and there are 5 members",
+        ),
+        (
+            "[environment]\nedges = { valkey = {} }\n",
+            "x.toml:11:11: unknown key \"valkey\" in environment.edges; it is one \
+          of client, database, redis, gateway",
         ),
         (
             "[environment]\nedges = { database = { latency = 5 } }\n",

@@ -155,9 +155,9 @@ fn faults_fit_what_they_act_on() {
           \"database\"?",
         ),
         (
-            "{ on = \"redis\", kind = \"latency\" }",
-            "x.toml:10:18: \"on\" in a fault is \"redis\"; it is one of \
-          client, database, gateway, service",
+            "{ on = \"valkey\", kind = \"latency\" }",
+            "x.toml:10:18: \"on\" in a fault is \"valkey\"; it is one of \
+          client, database, redis, gateway, service",
         ),
         (
             "{ on = \"service\", kind = \"latency\", value = \"5ms\" }",

@@ -25,7 +25,7 @@ success = 0.99
 [environment]
 lifetime = "arm"
 instances = 1
-dataset = { members = 10_000, posts = 200_000, skew = "uniform" }
+dataset = { members = 10_000, posts = 200_000, surveys = 30, survey_answers = 1_000, survey_likes = 500, skew = "uniform" }
 edges = { database = { latency = "5ms" } }
 [service]
 db.pool.max_size = 10
@@ -107,6 +107,9 @@ fn every_documented_key_arrives_where_it_belongs() {
             dataset: Dataset {
                 members: 10_000,
                 posts: 200_000,
+                surveys: 30,
+                survey_answers: 1_000,
+                survey_likes: 500,
                 skew: Skew::Uniform
             },
             service: toml::toml! {
@@ -114,6 +117,7 @@ fn every_documented_key_arrives_where_it_belongs() {
             },
             edges: BTreeMap::from([(Edge::Client, none), (Edge::Database, five)]),
             gateway: None,
+            redis: false,
             heal: Duration::from_secs(30),
         })
     );

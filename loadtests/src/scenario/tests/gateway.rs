@@ -147,6 +147,11 @@ fn its_faults_are_its_own_behaviour_its_edge_and_a_pause() {
             "answer_lost 1 on the gateway",
         ),
         (
+            valued("declines", "0.2"),
+            behaviour(GatewayFault::Declines(0.2)),
+            "declines 0.2 on the gateway",
+        ),
+        (
             edge("pause"),
             Fault::Process {
                 process: Process::Gateway,
@@ -235,7 +240,7 @@ fn mistakes_in_its_faults_are_told_with_their_place() {
         (
             "{ on = \"gateway\", kind = \"kill\" }",
             "10:36: \"kind\" in a fault is \"kill\", which \"gateway\" does not have; it is one of \
-             capacity, latency, errors, answer_lost, bandwidth, drop, reset, pause",
+             capacity, latency, errors, answer_lost, declines, bandwidth, drop, reset, pause",
         ),
         (
             "{ on = \"database\", kind = \"capacity\", value = 8 }",

@@ -11,6 +11,7 @@ mod format;
 mod gateway;
 mod payments;
 mod quick;
+mod redis;
 mod robust;
 mod search;
 mod shipped;

@@ -13,6 +13,7 @@ heal = "45s"
 [load]
 retry = { max = 2 }
 deadline = "5s"
+poll_every = "2s"
 [[arms]]
 name = "careful"
 [[arms]]
@@ -40,6 +41,7 @@ fn an_arm_may_be_naive_and_says_what_comes_of_it() {
     assert!(careful.expects.is_empty());
     let expected = BTreeSet::from([Violation::DoubleCharge, Violation::Orphan]);
     assert_eq!(plan.trial(naive, 1, 1).expects, expected);
+    assert_eq!(naive.load.poll_every, Duration::from_secs(2));
     assert_eq!(heal(naive), Duration::from_secs(45));
     assert_eq!(heal(&plan_of(PLAIN).arms[0]), Duration::from_secs(30));
     let quick = Options {
@@ -48,6 +50,15 @@ fn an_arm_may_be_naive_and_says_what_comes_of_it() {
     };
     let quick = try_plan(&text, &quick).unwrap();
     assert!(heal(&quick.arms[0]) <= Duration::from_secs(2));
+}
+
+#[test]
+fn what_is_wrong_with_the_books_may_be_expected_without_a_gateway() {
+    let text = format!("{PLAIN}[[arms]]\nname = \"a\"\nexpects = [\"lost_update\"]\n");
+    assert_eq!(
+        plan_of(&text).arms[0].expects,
+        [Violation::LostUpdate].into()
+    );
 }
 
 #[test]
@@ -68,6 +79,10 @@ fn mistakes_are_shown_with_their_line_and_the_fix() {
         (
             "[environment]\nheal = \"1h\"\n",
             "x.toml:11:8: \"heal\" in [environment] is \"1h\": the longest is 10m",
+        ),
+        (
+            "[load]\npoll_every = \"0s\"\n",
+            "\"poll_every\" in [load] is 0: it must be longer",
         ),
         (
             "[load]\nkeys = \"per_atempt\"\n",

@@ -16,9 +16,13 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use metrics::counter;
+use tokio::net::TcpStream;
 use tokio::select;
 use tokio::time::Instant;
+use tower::ServiceExt as _;
+use tower::util::MapResponse;
 
 use super::config::{GatewayUrl, HttpConfig};
 use super::error::AttemptError;
@@ -32,6 +36,9 @@ const MAX_BODY: usize = 64 * 1024;
 const IDLE_FOR: Duration = Duration::from_secs(10);
 /// The wait is bounded by `payment.timeout.place`.
 const NO_BOUND: Duration = Duration::from_hours(24);
+
+type Connection = TokioIo<TcpStream>;
+type Connector = MapResponse<HttpConnector, fn(Connection) -> Connection>;
 
 #[derive(Debug, Clone)]
 pub(super) struct Outgoing {
@@ -51,7 +58,7 @@ pub(super) struct Answer {
 
 #[derive(Debug)]
 pub(super) struct Transport {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     url: GatewayUrl,
     connections: Bulkhead,
     keep_alive: AtomicBool,
@@ -62,10 +69,15 @@ impl Transport {
     pub(super) fn new(url: &GatewayUrl, config: &HttpConfig, timeouts: Arc<Timeouts>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        count_connections(0);
+        let counted: fn(Connection) -> Connection = |connection| {
+            count_connections(1);
+            connection
+        };
         Self {
             client: Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(IDLE_FOR)
-                .build(connector),
+                .build(connector.map_response(counted)),
             url: url.clone(),
             connections: Bulkhead::new("payment_http", places(config)),
             keep_alive: AtomicBool::new(config.keep_alive),
@@ -195,6 +207,10 @@ impl Transport {
             }
         }
     }
+}
+
+fn count_connections(opened: u64) {
+    counter!("target_payment_gateway_connections_opened_total").increment(opened);
 }
 
 fn places(config: &HttpConfig) -> bulkhead::Config {

@@ -195,6 +195,7 @@ pub fn command(settings: &[(&str, &str)]) -> Command {
     command.env("TARGET_SERVICE__TELEMETRY__LOG__FILTER", "error");
     // Tests that count connections and statements count those of requests.
     command.env("TARGET_SERVICE__FLOW__SETTLEMENT", "false");
+    command.env("TARGET_SERVICE__SURVEY__FOLDING", "false");
     for (key, value) in settings {
         command.env(
             format!("TARGET_SERVICE__{}", key.to_uppercase().replace('.', "__")),

@@ -1,0 +1,77 @@
+//! What is checked of a trial after its load: its payments, where there is a gateway, and the service's
+//! books.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::books::BooksCheck;
+use super::payments::PaymentCheck;
+use crate::environment::Lab;
+use crate::record::{Event, Finding, Told};
+use crate::scenario::{Trial, Violation};
+
+/// How things stood before the trial, in servers that may have seen others.
+pub(super) struct Checks<'a> {
+    payments: Option<PaymentCheck<'a>>,
+    books: BooksCheck,
+}
+
+/// What the checks came to.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// `None`: nothing could be checked, or there is nothing to check.
+    pub(super) violations: Option<BTreeMap<Violation, u64>>,
+    pub(super) findings: Vec<Finding>,
+    /// How many arrivals tried to pay; `None`: their payments were not compared.
+    pub(super) tried: Option<u64>,
+    /// When nothing was open any more, if that was seen.
+    pub(super) healed: Option<Event>,
+}
+
+impl Checked {
+    /// Something could not be checked, which nobody should take for fine.
+    pub(super) fn undone(code: &str, reason: &dyn std::error::Error) -> Self {
+        Self {
+            findings: vec![Finding {
+                code: code.to_owned(),
+                detail: reason.to_string(),
+                fails: true,
+            }],
+            ..Self::default()
+        }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        if let Some(counts) = other.violations {
+            self.violations.get_or_insert_default().extend(counts);
+        }
+        self.findings.extend(other.findings);
+        self.tried = self.tried.or(other.tried);
+        self.healed = self.healed.or(other.healed);
+        self
+    }
+}
+
+impl<'a> Checks<'a> {
+    /// To be called before the load.
+    pub(super) async fn prepare(lab: &'a Lab) -> Self {
+        Self {
+            payments: PaymentCheck::prepare(lab).await,
+            books: BooksCheck::prepare(lab).await,
+        }
+    }
+
+    /// `zero` is the start of the timeline. The payments first: they may have to heal, and move points.
+    pub(super) async fn compare(
+        self,
+        trial: &Trial,
+        told: Option<Vec<Told>>,
+        zero: Instant,
+    ) -> Checked {
+        let payments = match self.payments.zip(told) {
+            Some((payments, told)) => payments.compare(trial, told, zero).await,
+            None => Checked::default(),
+        };
+        payments.and(self.books.compare(trial).await)
+    }
+}
