@@ -19,6 +19,8 @@ pub enum FaultError {
     NoSuchPart(Process),
     #[error("the gateway is never ended: its ledger is the witness of what was charged; pause it")]
     Witness,
+    #[error("the {0:?} does not run at this moment, so that there is nothing to kill")]
+    NotRunning(Process),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error(transparent)]
@@ -142,7 +144,8 @@ fn disturb(
         ProcessFault::Kill => {
             // Looked at while it stands still: none of these gets its answer any more.
             let awaited = || lab.gateway()?.payments_awaited().ok();
-            *in_flight = server.kill_after(awaited).flatten();
+            let killed = server.kill_after(awaited);
+            *in_flight = killed.ok_or(FaultError::NotRunning(process))?;
             Remedy::StartAgain(process)
         }
         ProcessFault::Restart => {

@@ -2,9 +2,9 @@
 //!
 //! The service tells when each breaker last got into each state, so that their moments are finer
 //! than the scrapes that bring them. Of two transitions into one state between two scrapes only the
-//! later one is seen.
+//! later one is seen. Those of several instances are told together.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use crate::record::Event;
 use crate::record::figures::BREAKER_TRANSITIONS;
@@ -13,14 +13,14 @@ use super::scrape::Readings;
 
 /// In order of time. What happened before the timeline began is left out.
 pub fn transitions(readings: &Readings) -> Vec<Event> {
-    let mut last: HashMap<(&str, &str), f64> = HashMap::new();
+    let mut told: BTreeSet<(&str, &str, u64)> = BTreeSet::new();
     let mut events = Vec::new();
     let samples = readings.all.iter().flat_map(|reading| &reading.samples);
     for sample in samples.filter(|sample| sample.name == BREAKER_TRANSITIONS) {
         let label = |name: &str| sample.labels.get(name).map_or("", String::as_str);
         let (breaker, to) = (label("name"), label("to"));
         let at_s = sample.value - readings.began_unix_s;
-        let is_new = last.insert((breaker, to), sample.value) != Some(sample.value);
+        let is_new = told.insert((breaker, to, sample.value.to_bits()));
         if is_new && at_s >= 0.0 {
             events.push(Event {
                 at_s,

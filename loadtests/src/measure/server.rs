@@ -424,15 +424,7 @@ mod tests {
         let well = one_phase(vec![both(0, 10), both(5_000, 90)]);
         assert_eq!(well["gateway_charges"], Some(80.0));
         let all = vec![both(0, 10), paused(5_000)];
-        let edges = vec![0, 1];
-        let lost = incomplete(
-            &Readings {
-                all: all.clone(),
-                edges,
-                ..Readings::default()
-            },
-            0,
-        );
+        let lost = incomplete(&readings(all.clone()), 0);
         assert!(lost.contains("gateway_charges") && !lost.contains("pool_timeouts"));
         let silent = one_phase(all);
         assert_eq!(
@@ -441,11 +433,7 @@ mod tests {
         );
 
         let all = vec![reading(0, "up 1"), reading(5_000, "up 1")];
-        let without = Readings {
-            all,
-            edges: vec![0, 1],
-            ..Readings::default()
-        };
+        let without = readings(all);
         assert_eq!(of_phase(&without, 0)["gateway_charges"], None);
         assert!(incomplete(&without, 0).is_empty());
     }

@@ -217,17 +217,22 @@ fn payment_integrity_long() {
 
 fn assert_payments_were_compared(arm: &Value, kills: usize) {
     let round = &arm["rounds"][0];
-    let events = round["events"].as_array().unwrap();
-    let counted = events.iter().filter(|event| event["in_flight"].is_u64());
-    assert_eq!(counted.count(), kills, "{events:?}");
+    let (events, findings) = (&round["events"], round["findings"].as_array().unwrap());
+    let counted = events.as_array().unwrap().iter();
+    let counted = counted.filter(|event| event["in_flight"].is_u64()).count();
+    // On a busy machine the time between two kills may be too short for a start.
+    let missed = findings
+        .iter()
+        .filter(|found| found["code"] == "fault_failed");
+    assert!(counted > 0, "{events}");
+    assert_eq!(counted + missed.count(), kills, "{events} {findings:?}");
     let tried = arm["figures"]["payments_tried"].as_f64();
     assert!(tried > Some(0.0), "{}", arm["figures"]);
     // In a quick run there is no time to find out what became of every payment.
-    let mut codes: Vec<&str> = vec!["still_pending"];
+    let mut codes: Vec<&str> = vec!["still_pending", "fault_failed"];
     if arm["name"] == "naive" {
         codes.extend(["double_charge", "orphan"]);
     }
-    let findings = round["findings"].as_array().unwrap();
     let is_wrong = |finding: &Value| !codes.contains(&finding["code"].as_str().unwrap());
     assert!(!findings.iter().any(is_wrong), "{findings:?}");
 }

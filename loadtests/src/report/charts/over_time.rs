@@ -277,16 +277,25 @@ fn faults(events: &[Event], end_of_timeline: f64) -> Vec<Band> {
         let same =
             |band: &&mut Band| (band.from - start.at_s).abs() < 0.5 && (band.to - to).abs() < 0.5;
         match bands.iter_mut().find(same) {
-            Some(band) => band.label = format!("{} + {}", band.label, start.detail),
+            Some(band) => band.label = format!("{} + {}", band.label, without_phase(start)),
             None => bands.push(Band {
                 from: start.at_s,
                 to,
-                label: start.detail.clone(),
+                label: without_phase(start).to_owned(),
                 kind: BandKind::Fault,
             }),
         }
     }
     bands
+}
+
+/// What the fault is; in which phase it holds is to be seen.
+fn without_phase(start: &Event) -> &str {
+    let (fault, _) = start
+        .detail
+        .split_once(" (phase ")
+        .unwrap_or((&start.detail, ""));
+    fault
 }
 
 #[cfg(test)]
@@ -305,11 +314,11 @@ mod tests {
     #[test]
     fn faults_are_paired_by_what_they_are_and_share_a_band_in_the_same_stretch() {
         let events = [
-            event(5.0, "fault_start", "a"),
-            event(5.01, "fault_start", "b"),
-            event(8.0, "fault_end", "a"),
-            event(8.0, "fault_end", "b"),
-            event(12.0, "fault_start", "a"),
+            event(5.0, "fault_start", "a (phase x)"),
+            event(5.01, "fault_start", "b (phase x)"),
+            event(8.0, "fault_end", "a (phase x)"),
+            event(8.0, "fault_end", "b (phase x)"),
+            event(12.0, "fault_start", "a (phase y)"),
         ];
         let found: Vec<(f64, f64, String)> = faults(&events, 20.0)
             .into_iter()

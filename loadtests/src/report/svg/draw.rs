@@ -126,6 +126,27 @@ mod tests {
     }
 
     #[test]
+    fn names_of_faults_do_not_lie_on_each_other() {
+        let mut crowded = chart(vec![]);
+        let fault = |from: f64, label: &str| Band {
+            from,
+            to: from + 0.2,
+            label: label.to_owned(),
+            kind: BandKind::Fault,
+        };
+        crowded.bands = vec![
+            fault(1.0, "the service is killed"),
+            fault(1.5, "the database hangs"),
+            fault(8.0, "the gateway is slow"),
+        ];
+        let svg = inline(&crowded);
+        let named = |label: &str| svg.contains(&format!(">{label}</text>"));
+        assert!(named("the service is killed") && named("the gateway is slow"));
+        assert!(!named("the database hangs"));
+        assert!(svg.contains("<title>the database hangs</title>"));
+    }
+
+    #[test]
     fn a_gap_in_the_data_is_a_gap_in_the_line() {
         let points = vec![
             (0.0, Some(1.0)),

@@ -12,6 +12,7 @@ impl Frame<'_> {
             .iter()
             .any(|band| band.kind == BandKind::Fault);
         let mut phases = 1;
+        let mut taken = Vec::new();
         for band in &self.chart.bands {
             let (from, to) = (self.x(band.from), self.x(band.to));
             let row = if has_faults && band.kind != BandKind::Fault {
@@ -34,13 +35,20 @@ impl Frame<'_> {
                 bottom - upper,
                 escaped(&band.label),
             ));
-            self.band_label(band, from, to, self.top - row * ROW + 4.0);
+            let y = self.top - row * ROW + 4.0;
+            self.band_label(band, (from, to), y, &mut taken);
         }
     }
 
-    /// Faults' and intervals' names may be wider than their band; phases are named only where there
-    /// is room.
-    fn band_label(&mut self, band: &Band, from: f64, to: f64, y: f64) {
+    /// Faults' and intervals' names may be wider than their band, and are left out where another
+    /// name is; phases are named only where there is room. Every band tells its name when pointed at.
+    fn band_label(
+        &mut self,
+        band: &Band,
+        (from, to): (f64, f64),
+        y: f64,
+        taken: &mut Vec<(f64, f64)>,
+    ) {
         let label = band_text(band);
         let half = label.chars().count() as f64 * CHARACTER / 2.0;
         let middle = f64::midpoint(from, to);
@@ -51,6 +59,11 @@ impl Frame<'_> {
                 "interval-name"
             };
             let middle = middle.clamp(LEFT + half, (WIDTH - RIGHT - half).max(LEFT + half));
+            let (left, right) = (middle - half, middle + half);
+            if taken.iter().any(|other| left < other.1 && other.0 < right) {
+                return;
+            }
+            taken.push((left, right));
             self.line(format_args!(
                 r#"<text class="{class}" text-anchor="middle" x="{middle:.1}" y="{y:.1}">{}</text>"#,
                 escaped(&label)
