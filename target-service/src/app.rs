@@ -8,8 +8,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
 use crate::flow::payer::Payer;
-use crate::flow::{Checkout, Settlement};
+use crate::flow::{Checkout, Goods, Settlement};
 use crate::knobs::{KnobError, KnobStore, Knobs};
+use crate::lock::Locks;
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
 use crate::redis::Redis;
@@ -24,6 +25,7 @@ pub struct App {
     pub database: Database,
     /// `None`: the service is to do without.
     pub redis: Option<Redis>,
+    pub locks: Locks,
     /// Takes the payments of orders.
     pub payer: Arc<dyn Payer>,
     pub payments: Payments,
@@ -45,6 +47,12 @@ impl App {
         let mut sections = gateway.sections(&config.payment).to_vec();
         let redis = Redis::new(&config.redis);
         sections.extend(redis.iter().map(|redis| redis.section(&config.redis)));
+        let locks = Locks::new(&config.lock, redis.clone());
+        sections.extend(locks.section(&config.lock));
+        let mut knobs = KnobStore::new(knobs, sections);
+        if redis.is_none() {
+            knobs = knobs.without_redis();
+        }
         let payments = Payments::new(database.clone(), clock, gateway, &config.payment);
         Ok(Self {
             clock,
@@ -53,7 +61,8 @@ impl App {
             fold_soon: FoldSoon::default(),
             database,
             redis,
-            knobs: KnobStore::new(knobs, sections),
+            locks,
+            knobs,
             exposition,
             work: TaskTracker::new(),
             config: Arc::new(config),
@@ -62,7 +71,10 @@ impl App {
 
     pub fn checkout(&self) -> Checkout {
         Checkout {
-            database: self.database.clone(),
+            goods: Goods {
+                database: self.database.clone(),
+                locks: self.locks.clone(),
+            },
             payer: Arc::clone(&self.payer),
             look_after: self.config.flow.settle_interval,
         }

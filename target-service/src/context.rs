@@ -26,7 +26,7 @@ struct Request {
     id: RequestId,
     deadline: Option<Instant>,
     knobs: Arc<Knobs>,
-    split: TimeSplit,
+    split: Arc<TimeSplit>,
     kept: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -36,12 +36,27 @@ impl RequestContext {
             id,
             deadline,
             knobs,
-            split: TimeSplit::default(),
+            split: Arc::default(),
             kept: Mutex::new(None),
         };
         Self {
             request: Arc::new(request),
             class: RouteClass::default(),
+        }
+    }
+
+    /// For what has to be done for this request whatever becomes of it.
+    pub fn without_deadline(&self) -> Self {
+        let request = Request {
+            id: self.request.id.clone(),
+            deadline: None,
+            knobs: Arc::clone(&self.request.knobs),
+            split: Arc::clone(&self.request.split),
+            kept: Mutex::new(None),
+        };
+        Self {
+            request: Arc::new(request),
+            class: self.class,
         }
     }
 
@@ -61,6 +76,14 @@ impl RequestContext {
 
     pub fn knobs(&self) -> &Knobs {
         &self.request.knobs
+    }
+
+    /// As long as a computation would take (`db.simulated_work`).
+    pub async fn simulate_work(&self) {
+        let time = self.knobs().simulated_work;
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
     }
 
     pub fn deadline(&self) -> Option<Instant> {

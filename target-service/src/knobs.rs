@@ -15,7 +15,9 @@ use thiserror::Error;
 
 use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
-use crate::strategy::{CalendarSource, LikesStrategy, LockOrder, LockStrategy, SurveyCounts};
+use crate::strategy::{
+    CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, SurveyCounts,
+};
 
 /// What each of them does is said where the configuration key of the same name is declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +79,8 @@ pub struct Knobs {
     pub slow_query_timeout: Option<Duration>,
     #[serde(rename = "db.simulated_delay", with = "crate::duration")]
     pub simulated_delay: Duration,
+    #[serde(rename = "db.simulated_work", with = "crate::duration")]
+    pub simulated_work: Duration,
     #[serde(rename = "calendar.source")]
     pub calendar_source: CalendarSource,
     #[serde(rename = "calendar.max_days")]
@@ -87,6 +91,8 @@ pub struct Knobs {
     pub likes_optimistic_attempts: u32,
     #[serde(rename = "point.lock")]
     pub point_lock: LockStrategy,
+    #[serde(rename = "point.lock_key")]
+    pub point_lock_key: LockKey,
     #[serde(rename = "point.optimistic_attempts")]
     pub point_optimistic_attempts: u32,
     #[serde(rename = "coupon.lock")]
@@ -127,11 +133,13 @@ impl Default for Knobs {
             slow_acquire_timeout: None,
             slow_query_timeout: None,
             simulated_delay: Duration::ZERO,
+            simulated_work: Duration::ZERO,
             calendar_source: CalendarSource::default(),
             calendar_max_days: 366,
             likes_strategy: LikesStrategy::default(),
             likes_optimistic_attempts: 5,
             point_lock: LockStrategy::default(),
+            point_lock_key: LockKey::default(),
             point_optimistic_attempts: 5,
             coupon_lock: LockStrategy::default(),
             coupon_lock_order: LockOrder::default(),
@@ -266,6 +274,22 @@ impl Knobs {
         }
         Ok(())
     }
+
+    /// What needs a Redis is refused where there is none.
+    pub fn check_without_redis(&self) -> Result<(), KnobError> {
+        for (name, lock) in [
+            ("point.lock", self.point_lock),
+            ("coupon.lock", self.coupon_lock),
+        ] {
+            if lock.in_redis().is_some() {
+                return Err(KnobError::OutOfRange {
+                    name: name.to_owned(),
+                    reason: "locks in Redis need one: set redis.url".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The knobs of a running service.
@@ -273,6 +297,7 @@ impl Knobs {
 pub struct KnobStore {
     current: Arc<ArcSwap<Knobs>>,
     sections: Arc<[Arc<dyn Section>]>,
+    has_redis: bool,
     /// One patch at a time, together with what follows from it.
     patching: Arc<Mutex<()>>,
 }
@@ -282,8 +307,15 @@ impl KnobStore {
         Self {
             current: Arc::new(ArcSwap::from_pointee(knobs)),
             sections: sections.into_iter().collect(),
+            has_redis: true,
             patching: Arc::default(),
         }
+    }
+
+    /// Of a service that has no Redis.
+    pub fn without_redis(mut self) -> Self {
+        self.has_redis = false;
+        self
     }
 
     /// All of them by name, those of sections included.
@@ -318,6 +350,9 @@ impl KnobStore {
             });
         }
         let knobs = Arc::new(current.patched(&own)?);
+        if !self.has_redis {
+            knobs.check_without_redis()?;
+        }
         self.current.store(Arc::clone(&knobs));
         apply(&knobs);
         for change in changes {

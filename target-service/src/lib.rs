@@ -7,7 +7,7 @@
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
 //! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`], [`survey`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
-//! | 2 backing | [`database`], [`redis`] | 1, 0 |
+//! | 2 backing | [`database`], [`lock`], [`redis`] | 1, 0; `lock` also `redis` |
 //! | 1 | [`resilience`] | 0 |
 //! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`idempotency`], [`ids`], [`knobs`], [`page`], [`route_class`], [`section`], [`strategy`], [`telemetry`] | each other |
 //!
@@ -29,6 +29,7 @@ pub mod http;
 pub mod idempotency;
 pub mod ids;
 pub mod knobs;
+pub mod lock;
 pub mod member;
 pub mod migrate;
 pub mod order;

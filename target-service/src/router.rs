@@ -81,9 +81,11 @@ fn domains(app: &App) -> OpenApiRouter {
         }))
         .merge(point::api::routes(Points {
             database: database.clone(),
+            locks: app.locks.clone(),
         }))
         .merge(coupon::api::routes(Coupons {
             database: database.clone(),
+            locks: app.locks.clone(),
         }))
         .merge(seat::api::routes(Seats {
             database: database.clone(),

@@ -16,9 +16,11 @@ pub use load::load;
 use crate::coupon::CouponConfig;
 use crate::flow::FlowConfig;
 use crate::knobs::{KnobError, Knobs};
+use crate::lock::LockConfig;
 use crate::point::PointConfig;
 use crate::post::{CalendarConfig, LikesConfig};
 use crate::seat::SeatConfig;
+use crate::section::Settings as _;
 use crate::survey::SurveyConfig;
 use crate::{database, http, payment, redis, telemetry};
 
@@ -30,6 +32,7 @@ pub struct Config {
     pub admin: AdminConfig,
     pub db: database::Config,
     pub redis: redis::Config,
+    pub lock: LockConfig,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
@@ -78,11 +81,13 @@ impl Config {
             slow_acquire_timeout: db.class.slow.acquire_timeout,
             slow_query_timeout: db.class.slow.query_timeout,
             simulated_delay: db.simulated_delay,
+            simulated_work: db.simulated_work,
             calendar_source: self.calendar.source,
             calendar_max_days: self.calendar.max_days,
             likes_strategy: self.likes.strategy,
             likes_optimistic_attempts: self.likes.optimistic_attempts,
             point_lock: self.point.lock,
+            point_lock_key: self.point.lock_key,
             point_optimistic_attempts: self.point.optimistic_attempts,
             coupon_lock: self.coupon.lock,
             coupon_lock_order: self.coupon.lock_order,
@@ -97,6 +102,10 @@ impl Config {
             .check()
             .map_err(|error| error.below("payment"))?;
         self.redis.check().map_err(|error| error.below("redis"))?;
+        self.lock.check().map_err(|error| error.below("lock"))?;
+        if self.redis.url.is_none() {
+            knobs.check_without_redis()?;
+        }
         Ok(knobs)
     }
 
@@ -139,9 +148,9 @@ mod tests {
             "db.class.realtime.acquire_timeout": "20ms", "db.class.realtime.query_timeout": "21ms",
             "db.class.standard.acquire_timeout": "22ms", "db.class.standard.query_timeout": "23ms",
             "db.class.slow.acquire_timeout": "24ms", "db.class.slow.query_timeout": "25ms",
-            "db.simulated_delay": "26ms", "calendar.source": "preaggregated", "calendar.max_days": 27,
+            "db.simulated_delay": "26ms", "db.simulated_work": "34ms", "calendar.source": "preaggregated", "calendar.max_days": 27,
             "likes.strategy": "derived", "likes.optimistic_attempts": 28,
-            "point.lock": "increment", "point.optimistic_attempts": 29, "seat.hold": "30ms",
+            "point.lock": "increment", "point.lock_key": "per_operation", "point.optimistic_attempts": 29, "seat.hold": "30ms",
             "flow.settle_after": "31ms", "coupon.lock": "increment",
             "coupon.lock_order": "transaction_then_lock", "coupon.optimistic_attempts": 32,
             "survey.counts": "event", "survey.fold_interval": "33ms",

@@ -30,6 +30,11 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether the statement, a commit for one, may have taken effect although it failed.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::ConnectionLost(_) | Self::Unresponsive { .. })
+    }
+
     /// The name of the constraint that a statement would have violated.
     pub fn constraint(&self) -> Option<&str> {
         match self {

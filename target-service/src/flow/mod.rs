@@ -18,6 +18,7 @@ use thiserror::Error;
 
 pub use checkout::{Checkout, Placed};
 pub use config::FlowConfig;
+pub use goods::Goods;
 pub use settlement::Settlement;
 
 use crate::database::DatabaseError;

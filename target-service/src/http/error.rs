@@ -4,6 +4,8 @@ use http::StatusCode;
 
 use super::problem::Problem;
 use crate::database::DatabaseError;
+use crate::lock::LockError;
+use crate::redis::RedisError;
 
 /// Seconds after which trying again makes sense, for what is over soon.
 const SOON: Option<u32> = Some(1);
@@ -92,6 +94,9 @@ codes! {
     PoolExhausted => "pool_exhausted", SERVICE_UNAVAILABLE, "All database connections are in use", SOON;
     DatabaseUnavailable => "database_unavailable", SERVICE_UNAVAILABLE, "The database cannot be reached", SOON;
     QueryTimeout => "query_timeout", SERVICE_UNAVAILABLE, "A database query took too long", SOON;
+    LockHeld => "lock_held", SERVICE_UNAVAILABLE, "Somebody else is at it", SOON;
+    LockLost => "lock_lost", SERVICE_UNAVAILABLE, "The lock was lost before the work was done", SOON;
+    LockUnavailable => "lock_unavailable", SERVICE_UNAVAILABLE, "Locks cannot be had at the moment", SOON;
     LockTimeout => "lock_timeout", SERVICE_UNAVAILABLE, "Somebody else holds what the request needs", SOON;
     ShuttingDown => "shutting_down", SERVICE_UNAVAILABLE, "The service is shutting down", SOON;
     DeadlineExceeded => "deadline_exceeded", GATEWAY_TIMEOUT, "The request's deadline has passed", None;
@@ -121,6 +126,17 @@ impl From<DatabaseError> for Problem {
             }
         };
         Problem::new(code)
+    }
+}
+
+impl From<LockError> for Problem {
+    fn from(error: LockError) -> Self {
+        Problem::new(match error {
+            LockError::Held => Code::LockHeld,
+            LockError::TimedOut { .. } => Code::LockTimeout,
+            LockError::Unavailable(RedisError::DeadlineExceeded) => Code::DeadlineExceeded,
+            LockError::Unavailable(_) | LockError::NoRedis => Code::LockUnavailable,
+        })
     }
 }
 

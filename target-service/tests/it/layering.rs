@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("survey", 4, &[]),
     ("http", 3, &[]),
     ("database", 2, &[]),
+    ("lock", 2, &["redis"]),
     ("redis", 2, &[]),
     ("resilience", 1, &[]),
     ("telemetry", 0, &[]),
