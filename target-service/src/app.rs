@@ -8,9 +8,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
 use crate::flow::payer::Payer;
-use crate::flow::{Checkout, Goods, Settlement};
+use crate::flow::{Checkout, Goods, Notices, Settlement};
 use crate::knobs::{KnobError, KnobStore, Knobs};
 use crate::lock::Locks;
+use crate::outbox::{Carrier, Consumer, Inbox, Relay, RelaySoon, Stream};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
 use crate::redis::Redis;
@@ -31,6 +32,8 @@ pub struct App {
     pub payments: Payments,
     /// Wakes the worker that brings the counts of surveys up to date.
     pub fold_soon: FoldSoon,
+    /// Wakes the worker that hands events on.
+    pub relay_soon: RelaySoon,
     pub exposition: Exposition,
     /// The work of requests that runs in tasks of its own.
     pub work: TaskTracker,
@@ -59,6 +62,7 @@ impl App {
             payer: Arc::new(payments.clone()),
             payments,
             fold_soon: FoldSoon::default(),
+            relay_soon: RelaySoon::default(),
             database,
             redis,
             locks,
@@ -74,10 +78,47 @@ impl App {
             goods: Goods {
                 database: self.database.clone(),
                 locks: self.locks.clone(),
+                relay_soon: self.relay_soon.clone(),
             },
             payer: Arc::clone(&self.payer),
             look_after: self.config.flow.settle_interval,
         }
+    }
+
+    pub fn relay(&self) -> Relay {
+        let config = &self.config.outbox;
+        Relay {
+            database: self.database.clone(),
+            carrier: match self.stream() {
+                Some(stream) => Carrier::Stream(stream),
+                None => Carrier::Inbox(self.inbox()),
+            },
+            soon: self.relay_soon.clone(),
+            interval: config.interval,
+            republish_after: config.republish_after,
+        }
+    }
+
+    /// `None`: events do not come through Redis.
+    pub fn consumer(&self) -> Option<Consumer> {
+        Some(Consumer {
+            stream: self.stream()?,
+            inbox: self.inbox(),
+            retry_after: self.config.outbox.retry_after,
+        })
+    }
+
+    fn stream(&self) -> Option<Stream> {
+        let redis = self.redis.clone()?;
+        Some(Stream { redis })
+    }
+
+    fn inbox(&self) -> Inbox {
+        let database = self.database.clone();
+        let handler = Arc::new(Notices {
+            database: database.clone(),
+        });
+        Inbox { database, handler }
     }
 
     pub fn survey_fold(&self) -> Fold {

@@ -5,6 +5,8 @@
 //! stand in a section that the part follows, see [`crate::section`].
 //! Invariant: a patch is applied as a whole or not at all.
 
+mod check;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ use thiserror::Error;
 use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
 use crate::strategy::{
-    CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, SurveyCounts,
+    CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, MailServer, OutboxFault,
+    SurveyCounts, WelcomeMail,
 };
 
 /// What each of them does is said where the configuration key of the same name is declared.
@@ -107,6 +110,14 @@ pub struct Knobs {
     pub survey_counts: SurveyCounts,
     #[serde(rename = "survey.fold_interval", with = "crate::duration")]
     pub survey_fold_interval: Duration,
+    #[serde(rename = "outbox.fault")]
+    pub outbox_fault: OutboxFault,
+    #[serde(rename = "mail.server")]
+    pub mail_server: MailServer,
+    #[serde(rename = "mail.slow_by", with = "crate::duration")]
+    pub mail_slow_by: Duration,
+    #[serde(rename = "mail.welcome")]
+    pub mail_welcome: WelcomeMail,
     #[serde(rename = "flow.settle_after", with = "crate::duration")]
     pub flow_settle_after: Duration,
 }
@@ -147,6 +158,10 @@ impl Default for Knobs {
             seat_hold: Duration::from_mins(5),
             survey_counts: SurveyCounts::default(),
             survey_fold_interval: Duration::from_millis(100),
+            outbox_fault: OutboxFault::default(),
+            mail_server: MailServer::default(),
+            mail_slow_by: Duration::from_secs(5),
+            mail_welcome: WelcomeMail::default(),
             flow_settle_after: Duration::from_secs(30),
         }
     }
@@ -229,66 +244,6 @@ impl Knobs {
             })?;
         knobs.check()?;
         Ok(knobs)
-    }
-
-    /// What the types alone do not say.
-    pub fn check(&self) -> Result<(), KnobError> {
-        let refuse = |name: &str, reason: &str| {
-            Err(KnobError::OutOfRange {
-                name: name.to_owned(),
-                reason: reason.to_owned(),
-            })
-        };
-        if !(1..=MAX_POOL_SIZE).contains(&self.pool_max_size) {
-            return refuse("db.pool.max_size", "the pool has 1 to 10000 connections");
-        }
-        if self.pool_min_size > self.pool_max_size {
-            return refuse(
-                "db.pool.min_size",
-                "db.pool.min_size is at most db.pool.max_size",
-            );
-        }
-        if self.calendar_max_days == 0 {
-            return refuse("calendar.max_days", "a calendar covers at least one day");
-        }
-        if self.likes_optimistic_attempts == 0 {
-            return refuse(
-                "likes.optimistic_attempts",
-                "a like is attempted at least once",
-            );
-        }
-        if self.point_optimistic_attempts == 0 {
-            return refuse(
-                "point.optimistic_attempts",
-                "a change of points is attempted at least once",
-            );
-        }
-        if self.coupon_optimistic_attempts == 0 {
-            return refuse(
-                "coupon.optimistic_attempts",
-                "issuing a coupon is attempted at least once",
-            );
-        }
-        if self.seat_hold.is_zero() {
-            return refuse("seat.hold", "a seat is held for longer than no time");
-        }
-        Ok(())
-    }
-
-    /// What needs a Redis is refused where there is none.
-    pub fn check_without_redis(&self) -> Result<(), KnobError> {
-        for (name, lock) in [
-            ("point.lock", self.point_lock),
-            ("coupon.lock", self.coupon_lock),
-        ] {
-            if lock.in_redis().is_some() {
-                return Err(KnobError::OutOfRange {
-                    name: name.to_owned(),
-                    reason: "locks in Redis need one: set redis.url".to_owned(),
-                });
-            }
-        }
-        Ok(())
     }
 }
 

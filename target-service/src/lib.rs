@@ -7,7 +7,7 @@
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
 //! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`], [`survey`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
-//! | 2 backing | [`database`], [`lock`], [`redis`] | 1, 0; `lock` also `redis` |
+//! | 2 backing | [`database`], [`lock`], [`mail`], [`outbox`], [`redis`] | 1, 0; `lock` and `outbox` also `redis`, `mail` and `outbox` also `database` |
 //! | 1 | [`resilience`] | 0 |
 //! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`idempotency`], [`ids`], [`knobs`], [`page`], [`route_class`], [`section`], [`strategy`], [`telemetry`] | each other |
 //!
@@ -30,9 +30,11 @@ pub mod idempotency;
 pub mod ids;
 pub mod knobs;
 pub mod lock;
+pub mod mail;
 pub mod member;
 pub mod migrate;
 pub mod order;
+pub mod outbox;
 pub mod page;
 pub mod payment;
 pub mod point;

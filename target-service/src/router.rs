@@ -73,6 +73,7 @@ fn domains(app: &App) -> OpenApiRouter {
         .merge(member::api::routes(Members {
             database: database.clone(),
             clock,
+            relay_soon: app.relay_soon.clone(),
         }))
         .merge(payment::api::routes(app.payments.clone()))
         .merge(post::api::routes(Posts {

@@ -126,6 +126,47 @@ pub enum SurveyCounts {
     Event,
 }
 
+/// How the mail server in this process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailServer {
+    #[default]
+    Ok,
+    Down,
+    /// Accepts mails after a while.
+    Slow,
+}
+
+/// Between which two steps of an event's way the process is to die, at the first event that comes there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutboxFault {
+    #[default]
+    None,
+    /// The relay has it, and has not handed it on.
+    AfterTake,
+    /// It is handed on, and not marked so.
+    AfterPublish,
+    AfterMark,
+    /// The consumer has it.
+    BeforeHandle,
+    /// It is handled, and not marked so.
+    AfterHandle,
+    /// It is marked as handled, and still in the stream.
+    AfterDelivery,
+}
+
+/// When the mail to a new member is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WelcomeMail {
+    /// After the registration is committed, by way of an event.
+    #[default]
+    Outbox,
+    /// The mistake: before the registration is committed, which fails or waits with the mail server.
+    Inline,
+}
+
 impl SurveyCounts {
     /// Whether who writes leaves an event, or else moves the counts.
     pub fn leaves_events(self) -> bool {

@@ -17,6 +17,8 @@ use crate::coupon::CouponConfig;
 use crate::flow::FlowConfig;
 use crate::knobs::{KnobError, Knobs};
 use crate::lock::LockConfig;
+use crate::mail::MailConfig;
+use crate::outbox::OutboxConfig;
 use crate::point::PointConfig;
 use crate::post::{CalendarConfig, LikesConfig};
 use crate::seat::SeatConfig;
@@ -33,6 +35,8 @@ pub struct Config {
     pub db: database::Config,
     pub redis: redis::Config,
     pub lock: LockConfig,
+    pub outbox: OutboxConfig,
+    pub mail: MailConfig,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
@@ -93,6 +97,10 @@ impl Config {
             coupon_lock_order: self.coupon.lock_order,
             coupon_optimistic_attempts: self.coupon.optimistic_attempts,
             seat_hold: self.seat.hold,
+            outbox_fault: self.outbox.fault,
+            mail_server: self.mail.server,
+            mail_slow_by: self.mail.slow_by,
+            mail_welcome: self.mail.welcome,
             survey_counts: self.survey.counts,
             survey_fold_interval: self.survey.fold_interval,
             flow_settle_after: self.flow.settle_after,
@@ -103,6 +111,7 @@ impl Config {
             .map_err(|error| error.below("payment"))?;
         self.redis.check().map_err(|error| error.below("redis"))?;
         self.lock.check().map_err(|error| error.below("lock"))?;
+        self.outbox.check().map_err(|error| error.below("outbox"))?;
         if self.redis.url.is_none() {
             knobs.check_without_redis()?;
         }
@@ -153,7 +162,8 @@ mod tests {
             "point.lock": "increment", "point.lock_key": "per_operation", "point.optimistic_attempts": 29, "seat.hold": "30ms",
             "flow.settle_after": "31ms", "coupon.lock": "increment",
             "coupon.lock_order": "transaction_then_lock", "coupon.optimistic_attempts": 32,
-            "survey.counts": "event", "survey.fold_interval": "33ms",
+            "survey.counts": "event", "survey.fold_interval": "33ms", "mail.server": "slow",
+            "mail.slow_by": "35ms", "mail.welcome": "inline", "outbox.fault": "after_take",
         }))
         .unwrap();
         let mut config = serde_json::to_value(Config::default()).unwrap();

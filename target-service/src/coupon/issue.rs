@@ -4,7 +4,8 @@ use metrics::counter;
 use sqlx::FromRow;
 
 use super::stock::{self, Taken};
-use super::{CouponError, CouponIssue, store};
+use super::store::{self, Stock};
+use super::{CouponError, CouponIssue};
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::ids::{CouponId, MemberId};
@@ -72,10 +73,18 @@ impl Issuing<'_> {
 
     async fn in_a_transaction(self, fence: Option<Fence>) -> Result<CouponIssue, CouponError> {
         let mut transaction = self.database.begin(self.ctx).await?;
-        let taken = stock::take_one(&mut transaction, self.ctx, self.coupon, fence).await?;
-        let issued = self.hand_over(&mut transaction, taken).await?;
+        let issued = self.read_and_write(&mut transaction, fence).await?;
         transaction.commit().await?;
         Ok(issued)
+    }
+
+    async fn read_and_write(
+        self,
+        transaction: &mut Transaction,
+        fence: Option<Fence>,
+    ) -> Result<CouponIssue, CouponError> {
+        let taken = stock::take_one(transaction, self.ctx, self.coupon, fence).await?;
+        self.hand_over(transaction, taken).await
     }
 
     /// The mistake: what is read before the lock is held is old when it is. Whoever waits for the lock also
@@ -84,26 +93,27 @@ impl Issuing<'_> {
         let mut transaction = self.database.begin(self.ctx).await?;
         let read = store::stock(&mut transaction, self.ctx, self.coupon).await?;
         let guard = self.lock(waiting).await?;
-        let issued = async {
-            let taken = stock::take_of(&mut transaction, self.ctx, self.coupon, read).await?;
-            let issued = self.hand_over(&mut transaction, taken).await?;
-            transaction.commit().await?;
-            Ok(issued)
-        }
-        .await;
+        let issued = self.write_over(transaction, read).await;
         guard.release(is_uncertain(&issued)).await;
         issued
+    }
+
+    async fn write_over(
+        self,
+        mut transaction: Transaction,
+        read: Option<Stock>,
+    ) -> Result<CouponIssue, CouponError> {
+        let taken = stock::take_of(&mut transaction, self.ctx, self.coupon, read).await?;
+        let issued = self.hand_over(&mut transaction, taken).await?;
+        transaction.commit().await?;
+        Ok(issued)
     }
 
     /// The mistake: the lock is free while nobody can see yet what was written under it.
     async fn release_before_commit(self, waiting: Waiting) -> Result<CouponIssue, CouponError> {
         let mut transaction = self.database.begin(self.ctx).await?;
         let guard = self.lock(waiting).await?;
-        let issued = async {
-            let taken = stock::take_one(&mut transaction, self.ctx, self.coupon, None).await?;
-            self.hand_over(&mut transaction, taken).await
-        }
-        .await;
+        let issued = self.read_and_write(&mut transaction, None).await;
         guard.release(false).await;
         let issued = issued?;
         transaction.commit().await?;

@@ -14,6 +14,7 @@ use crate::database::{Database, Transaction};
 use crate::ids::{MemberId, OrderId};
 use crate::lock::Locks;
 use crate::order::{self, Created, Failure, NewOrder, Order, OrderStatus};
+use crate::outbox::{self, Kind, RelaySoon};
 use crate::point::{self, Amount, EntryKind, Holder};
 use crate::seat;
 
@@ -22,6 +23,7 @@ use crate::seat;
 pub struct Goods {
     pub database: Database,
     pub locks: Locks,
+    pub relay_soon: RelaySoon,
 }
 
 /// Creates the order and takes its goods, all of them or none. An order that points pay for in full is
@@ -45,6 +47,14 @@ pub(super) async fn take(
 }
 
 impl Goods {
+    /// What is committed is counted, and the member is told of the end.
+    fn settled(&self, order: &Order) {
+        count(order);
+        if order.status != OrderStatus::Created {
+            self.relay_soon.after_commit();
+        }
+    }
+
     async fn lock_points(
         &self,
         ctx: &RequestContext,
@@ -97,7 +107,7 @@ async fn take_as(
             .ok_or(FlowError::NotGranted(order.id))?;
     }
     transaction.commit().await?;
-    count(&order);
+    goods.settled(&order);
     Ok(Created::New(order))
 }
 
@@ -118,7 +128,7 @@ pub(super) async fn grant(
     let mut transaction = goods.database.begin(ctx).await?;
     if let Some(paid) = grant_within(&mut transaction, ctx, order).await? {
         transaction.commit().await?;
-        count(&paid);
+        goods.settled(&paid);
         return Ok(Granted::Now(paid));
     }
     drop(transaction);
@@ -142,6 +152,7 @@ async fn grant_within(
     let Some(paid) = order::mark_paid(transaction, ctx, order.id).await? else {
         return Ok(None);
     };
+    outbox::append(transaction, ctx, Kind::OrderPaid, order.id.0).await?;
     // Points are the order's since they were taken.
     let has_goods = order.seat.is_none() || seat::sell(transaction, ctx, order.id).await?;
     Ok(has_goods.then_some(paid))
@@ -185,8 +196,9 @@ async fn give_back_as(
     };
     seat::release(&mut transaction, ctx, id).await?;
     point::give_back(&mut transaction, ctx, holder, id).await?;
+    outbox::append(&mut transaction, ctx, Kind::OrderFailed, id.0).await?;
     transaction.commit().await?;
-    count(&order);
+    goods.settled(&order);
     Ok(true)
 }
 

@@ -72,6 +72,7 @@ codes! {
     AlreadyIssued => "already_issued", CONFLICT, "The member has this coupon already", None;
     CouponsContended => "coupons_contended", SERVICE_UNAVAILABLE, "Too many asked for this coupon at once", SOON;
     SurveyNotFound => "survey_not_found", NOT_FOUND, "There is no such survey", None;
+    MailUnavailable => "mail_unavailable", SERVICE_UNAVAILABLE, "Mails cannot be sent at the moment", SOON;
     InsufficientPoints => "insufficient_points", CONFLICT, "The member does not have so many points", None;
     SeatHeld => "seat_held", CONFLICT, "Somebody else holds this seat", None;
     SeatSold => "seat_sold", CONFLICT, "This seat is sold", None;

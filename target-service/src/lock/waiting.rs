@@ -77,7 +77,8 @@ async fn attempt(
     let guard = Guard::asking(inner, ctx, waiting, name);
     let (redis, token) = (&inner.redis, guard.token());
     let lease = config.first_lease();
-    match scripts::acquire(redis, ctx, name, token, lease, config.fencing).await {
+    let answer = scripts::acquire(redis, ctx, name, token, lease, config.fencing).await;
+    match answer {
         Ok(Answer::Taken(fence)) => Ok(Some(guard.taken(fence, config))),
         Ok(Answer::Held) => {
             guard.not_taken();

@@ -27,6 +27,8 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("http", 3, &[]),
     ("database", 2, &[]),
     ("lock", 2, &["redis"]),
+    ("mail", 2, &["database"]),
+    ("outbox", 2, &["database", "redis"]),
     ("redis", 2, &[]),
     ("resilience", 1, &[]),
     ("telemetry", 0, &[]),

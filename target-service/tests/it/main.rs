@@ -22,6 +22,7 @@ mod member;
 mod no_http;
 mod openapi;
 mod order;
+mod outbox;
 mod overload;
 mod paging;
 mod payment;

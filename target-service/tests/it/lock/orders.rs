@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::suite::{IN_REDIS, Shop};
+use super::suite::{IN_REDIS, Shop, in_transaction};
 use crate::support::{Answer, TestApp, until};
 
 async fn execute(database: &mut PgConnection, statement: &str) {
@@ -31,7 +31,10 @@ fn issued(answers: &[Answer]) -> i64 {
 #[tokio::test]
 async fn stock_that_is_read_before_the_lock_is_issued_twice() {
     let shop = Shop::open(2, &[]).await;
-    for (order, expected) in [("transaction_then_lock", 2), ("lock_then_transaction", 1)] {
+    for (order, readers, expected) in [
+        ("transaction_then_lock", 2, 2),
+        ("lock_then_transaction", 0, 1),
+    ] {
         for lock in ["redis_spin", "redis_pubsub"] {
             let place = format!("{order}, {lock}");
             shop.lock(lock).await;
@@ -41,18 +44,26 @@ async fn stock_that_is_read_before_the_lock_is_issued_twice() {
             let coupon = shop.coupon(1).await;
             let key = format!("target:lock:coupon:{coupon}");
             let mut redis = shop.redis.connect().await;
-            let set = redis::cmd("SET")
-                .arg(&[&key, "else"])
-                .exec_async(&mut redis);
-            set.await.unwrap();
-            let before = tries(&shop.app).await;
+            redis::cmd("SET")
+                .arg(&[key.as_str(), "else"])
+                .exec_async(&mut redis)
+                .await
+                .unwrap();
             let let_go = async {
-                until("both have tried the lock", async || {
+                until("those who read before the lock have begun", async || {
+                    in_transaction(&shop.app).await == readers
+                })
+                .await;
+                let before = tries(&shop.app).await;
+                until("they have tried the lock since", async || {
                     tries(&shop.app).await >= before + 10.0
                 })
                 .await;
-                let del = redis::cmd("DEL").arg(&key).exec_async(&mut redis);
-                del.await.unwrap();
+                redis::cmd("DEL")
+                    .arg(&key)
+                    .exec_async(&mut redis)
+                    .await
+                    .unwrap();
             };
             let (first, second, ()) = tokio::join!(
                 shop.issue(coupon, shop.members[0]),

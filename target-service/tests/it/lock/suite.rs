@@ -181,6 +181,23 @@ async fn the_same_request_for_points_again_is_answered_alike_with_every_lock() {
 }
 
 #[tokio::test]
+async fn orders_take_points_and_give_them_back_with_every_lock() {
+    let shop = Shop::open(HOLDING.len(), &[("lock.fencing", "true")]).await;
+    for (lock, &member) in HOLDING.iter().zip(&shop.members) {
+        shop.lock(lock).await;
+        let charged = shop.points("charge", member, 50, "a").await;
+        assert_eq!(charged.status, 200, "{lock}: {charged:?}");
+        let order = |points: i64, amount: i64| json!({"member_id": member, "points": points, "amount": amount});
+        let paid = shop.app.post("/orders", order(20, 20)).await;
+        assert_eq!(paid.status, 201, "{lock}: {paid:?}");
+        // There is no payment gateway for the rest.
+        let failed = shop.app.post("/orders", order(20, 21)).await;
+        assert_eq!(failed.status, 503, "{lock}: {failed:?}");
+        assert_eq!(shop.balance(member).await, (30, 30), "{lock}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_holder_that_is_killed_held_is_given_on() {
     for lock in HOLDING {
         let mut shop = Shop::open(2, &[("lock.watchdog", "600ms")]).await;
@@ -194,7 +211,8 @@ async fn what_a_holder_that_is_killed_held_is_given_on() {
         let path = format!("http://{}/coupons/{coupon}/issues", shop.app.service);
         let body = json!({ "member_id": shop.members[0] });
         if lock != "increment" {
-            let dying = tokio::spawn(reqwest::Client::new().post(path).json(&body).send());
+            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let dying = tokio::spawn(client.post(path).json(&body).send());
             until("it is at work", async || {
                 in_transaction(&shop.app).await == 1
             })
@@ -216,7 +234,7 @@ async fn what_a_holder_that_is_killed_held_is_given_on() {
 }
 
 /// Sessions of the service that are in the middle of a transaction and wait for the service.
-async fn in_transaction(app: &TestApp) -> i64 {
+pub async fn in_transaction(app: &TestApp) -> i64 {
     sqlx::query_scalar(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND application_name = 'target-service' AND state = 'idle in transaction'",
@@ -263,10 +281,11 @@ async fn who_finds_the_lock_held_for_too_long_is_told_so() {
     let coupon = shop.coupon(1).await;
     let mut redis = shop.redis.connect().await;
     let key = format!("target:lock:coupon:{coupon}");
-    let set = redis::cmd("SET")
-        .arg(&[&key, "else"])
-        .exec_async(&mut redis);
-    set.await.unwrap();
+    redis::cmd("SET")
+        .arg(&[key.as_str(), "else"])
+        .exec_async(&mut redis)
+        .await
+        .unwrap();
     for (lock, code) in [
         ("redis_simple", "lock_held"),
         ("redis_spin", "lock_timeout"),
@@ -277,10 +296,13 @@ async fn who_finds_the_lock_held_for_too_long_is_told_so() {
             .await
             .assert_problem(503, code);
         let label = format!("lock=\"{lock}\"");
-        let refused = shop.app.metric("target_lock_refused_total", &[&label]);
-        assert_eq!(refused.await, 1.0, "{lock}");
-        let waits = shop.app.metric("target_lock_wait_seconds_count", &[&label]);
-        assert_eq!(waits.await, 1.0, "{lock}");
+        for metric in [
+            "target_lock_refused_total",
+            "target_lock_wait_seconds_count",
+        ] {
+            let counted = shop.app.metric(metric, &[&label]).await;
+            assert_eq!(counted, 1.0, "{lock}: {metric}");
+        }
     }
     assert!(shop.app.metric("target_lock_commands_total", &[]).await >= 5.0);
 }

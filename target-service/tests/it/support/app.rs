@@ -196,6 +196,8 @@ pub fn command(settings: &[(&str, &str)]) -> Command {
     // Tests that count connections and statements count those of requests.
     command.env("TARGET_SERVICE__FLOW__SETTLEMENT", "false");
     command.env("TARGET_SERVICE__SURVEY__FOLDING", "false");
+    command.env("TARGET_SERVICE__OUTBOX__RELAY", "false");
+    command.env("TARGET_SERVICE__OUTBOX__CONSUMER", "false");
     for (key, value) in settings {
         command.env(
             format!("TARGET_SERVICE__{}", key.to_uppercase().replace('.', "__")),
