@@ -70,6 +70,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         let settling = app.settlement().run(app.knobs.clone(), stop.clone());
         app.work.spawn(settling);
     }
+    let warming = app.clone();
+    app.work.spawn(async move { warming.prewarm().await });
     service.run(router, stop, connections.clone()).await;
 
     if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections, &workers))

@@ -16,9 +16,9 @@ pub use load::load;
 use crate::flow::FlowConfig;
 use crate::knobs::{KnobError, Knobs};
 use crate::point::PointConfig;
-use crate::post::{CalendarConfig, LikesConfig};
+use crate::post::{CalendarConfig, LikesConfig, PrewarmConfig};
 use crate::seat::SeatConfig;
-use crate::{database, http, payment, redis, telemetry};
+use crate::{cache, database, http, payment, redis, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +28,8 @@ pub struct Config {
     pub admin: AdminConfig,
     pub db: database::Config,
     pub redis: redis::Config,
+    pub cache: cache::Config,
+    pub prewarm: PrewarmConfig,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
@@ -88,6 +90,9 @@ impl Config {
             .check()
             .map_err(|error| error.below("payment"))?;
         self.redis.check().map_err(|error| error.below("redis"))?;
+        self.cache
+            .check_with(self.redis.url.is_some())
+            .map_err(|error| error.below("cache"))?;
         Ok(knobs)
     }
 

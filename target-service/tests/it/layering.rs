@@ -25,6 +25,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("http", 3, &[]),
     ("database", 2, &[]),
     ("redis", 2, &[]),
+    ("cache", 2, &["redis"]),
     ("resilience", 1, &[]),
     ("telemetry", 0, &[]),
     ("context", 0, &["ids", "knobs", "route_class"]),

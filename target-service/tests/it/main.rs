@@ -4,6 +4,7 @@
 
 mod admin;
 mod bodies;
+mod cache;
 mod calendar;
 mod check;
 mod checkout;

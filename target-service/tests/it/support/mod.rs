@@ -13,7 +13,7 @@ mod shop;
 mod until;
 
 pub use answer::Answer;
-pub use app::{PATIENT, TestApp, command};
+pub use app::{PATIENT, Settings, TestApp, command};
 pub use database::TestDatabase;
 pub use gateway::{Act, StubGateway};
 pub use payments::{Paying, id_in};
