@@ -1,22 +1,31 @@
 //! Constructs everything that a running service consists of.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::context::{RequestContext, RouteClass};
 use crate::database::Database;
 use crate::flow::payer::Payer;
 use crate::flow::{Checkout, Goods, Notices, Settlement};
+use crate::ids::RequestId;
 use crate::knobs::{KnobError, KnobStore, Knobs};
 use crate::lock::Locks;
 use crate::outbox::{Carrier, Consumer, Inbox, Relay, RelaySoon, Stream};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
+use crate::post::PostCaches;
 use crate::redis::Redis;
 use crate::survey::{Fold, FoldSoon};
 use crate::telemetry::Exposition;
+
+/// How long the warm start waits for messages of other instances to be heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub struct App {
@@ -27,6 +36,10 @@ pub struct App {
     /// `None`: the service is to do without.
     pub redis: Option<Redis>,
     pub locks: Locks,
+    pub caches: Caches,
+    pub post_caches: PostCaches,
+    /// The caches hold what they are to hold before the first request.
+    pub is_prewarmed: Arc<AtomicBool>,
     /// Takes the payments of orders.
     pub payer: Arc<dyn Payer>,
     pub payments: Payments,
@@ -50,6 +63,8 @@ impl App {
         let mut sections = gateway.sections(&config.payment).to_vec();
         let redis = Redis::new(&config.redis);
         sections.extend(redis.iter().map(|redis| redis.section(&config.redis)));
+        let caches = Caches::new(&config.cache, redis.clone());
+        sections.push(caches.section(&config.cache));
         let locks = Locks::new(&config.lock, redis.clone());
         sections.extend(locks.section(&config.lock));
         let mut knobs = KnobStore::new(knobs, sections);
@@ -66,6 +81,9 @@ impl App {
             database,
             redis,
             locks,
+            post_caches: PostCaches::open(&caches),
+            caches,
+            is_prewarmed: Arc::new(AtomicBool::new(config.prewarm.posts == 0)),
             knobs,
             exposition,
             work: TaskTracker::new(),
@@ -133,6 +151,25 @@ impl App {
             checkout: self.checkout(),
             every: self.config.flow.settle_interval,
         }
+    }
+
+    /// Fills the caches with `prewarm.posts`, once. A failure leaves them to be filled by the requests.
+    pub async fn prewarm(&self) {
+        let (posts, limit) = (self.config.prewarm.posts, self.config.prewarm.timeout);
+        if self.is_prewarmed.load(Ordering::Relaxed) {
+            return;
+        }
+        let ctx = RequestContext::new(RequestId::generate(), None, self.knobs.snapshot())
+            .in_class(RouteClass::Slow);
+        // What is kept before is forgotten when the others are first heard.
+        self.caches.until_listening(HEARD_WITHIN).await;
+        let warming = self.post_caches.prewarm(&self.database, &ctx, posts);
+        match tokio::time::timeout(limit, warming).await {
+            Ok(Ok(warmed)) => tracing::info!(warmed, "the newest posts are in the cache"),
+            Err(_) => tracing::warn!(?limit, "the cache is not warm after its time"),
+            Ok(Err(error)) => tracing::warn!(%error, "the cache could not be warmed"),
+        }
+        self.is_prewarmed.store(true, Ordering::Relaxed);
     }
 
     /// Changes knobs, and what follows from them outside of requests.

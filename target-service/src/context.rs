@@ -66,6 +66,16 @@ impl RequestContext {
         self
     }
 
+    /// For work on the request's behalf that others need too: of the same id, class and knobs, without its
+    /// deadline, and with a time split of its own.
+    pub fn detached(&self) -> Self {
+        let request = &self.request;
+        Self {
+            class: self.class,
+            ..Self::new(request.id.clone(), None, Arc::clone(&request.knobs))
+        }
+    }
+
     pub fn id(&self) -> &RequestId {
         &self.request.id
     }

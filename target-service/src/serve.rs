@@ -67,6 +67,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         TaskTracker::new(),
     ));
     start_workers(&app, &stop);
+    let warming = app.clone();
+    app.work.spawn(async move { warming.prewarm().await });
     service.run(router, stop, connections.clone()).await;
 
     if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections, &workers))

@@ -20,11 +20,11 @@ use crate::lock::LockConfig;
 use crate::mail::MailConfig;
 use crate::outbox::OutboxConfig;
 use crate::point::PointConfig;
-use crate::post::{CalendarConfig, LikesConfig};
+use crate::post::{CalendarConfig, LikesConfig, PrewarmConfig};
 use crate::seat::SeatConfig;
 use crate::section::Settings as _;
 use crate::survey::SurveyConfig;
-use crate::{database, http, payment, redis, telemetry};
+use crate::{cache, database, http, payment, redis, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub lock: LockConfig,
     pub outbox: OutboxConfig,
     pub mail: MailConfig,
+    pub cache: cache::Config,
+    pub prewarm: PrewarmConfig,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
@@ -115,6 +117,9 @@ impl Config {
         if self.redis.url.is_none() {
             knobs.check_without_redis()?;
         }
+        self.cache
+            .check_with(self.redis.url.is_some())
+            .map_err(|error| error.below("cache"))?;
         Ok(knobs)
     }
 

@@ -144,6 +144,7 @@ impl From<LockError> for Problem {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn each_failure_of_the_database_has_its_answer() {
         let after = Duration::from_secs(1);
-        let lost = || sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into());
+        let lost = || Arc::new(sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into()));
         for (error, code) in [
             (DatabaseError::PoolTimeout { after }, Code::PoolExhausted),
             (
@@ -197,7 +198,7 @@ mod tests {
             (DatabaseError::DeadlineExceeded, Code::DeadlineExceeded),
             (DatabaseError::Closed, Code::ShuttingDown),
             (
-                DatabaseError::Query(sqlx::Error::RowNotFound),
+                DatabaseError::Query(Arc::new(sqlx::Error::RowNotFound)),
                 Code::Internal,
             ),
         ] {

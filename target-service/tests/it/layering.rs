@@ -30,6 +30,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("mail", 2, &["database"]),
     ("outbox", 2, &["database", "redis"]),
     ("redis", 2, &[]),
+    ("cache", 2, &["redis"]),
     ("resilience", 1, &[]),
     ("telemetry", 0, &[]),
     ("context", 0, &["ids", "knobs", "route_class"]),

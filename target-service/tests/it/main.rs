@@ -6,6 +6,7 @@
 
 mod admin;
 mod bodies;
+mod cache;
 mod calendar;
 mod check;
 mod checkout;

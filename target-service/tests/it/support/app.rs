@@ -49,7 +49,11 @@ impl TestApp {
 
     /// Listening, and not more.
     pub async fn not_ready(settings: Settings<'_>) -> Self {
-        let database = TestDatabase::create().await;
+        Self::on(TestDatabase::create().await, settings).await
+    }
+
+    /// The same on a database that holds something already.
+    pub async fn on(database: TestDatabase, settings: Settings<'_>) -> Self {
         let url = database.url();
         let settings = [&[("db.url", url.as_str())], settings].concat();
         let mut process = command(&settings)
@@ -176,6 +180,12 @@ impl TestApp {
     /// Sends SIGKILL, and waits for the end.
     pub async fn kill(&mut self) {
         self.process.kill().await.unwrap();
+    }
+
+    /// Ends the service and keeps what it has written.
+    pub async fn into_database(mut self) -> TestDatabase {
+        self.kill().await;
+        self.database
     }
 
     /// Waits for the end of the process; its exit code.
