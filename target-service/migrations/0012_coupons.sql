@@ -11,6 +11,9 @@ CREATE TABLE coupons (
     -- Grows with every change of remaining, whichever lock made it: an optimistic writer that read an older
     -- version must not overwrite.
     version    bigint NOT NULL DEFAULT 0,
+    -- The last holder of the lock in Redis that was announced here, where holders have numbers
+    -- (lock.fencing): what earlier ones write is refused.
+    fence      bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 

@@ -26,7 +26,7 @@ struct Request {
     id: RequestId,
     deadline: Option<Instant>,
     knobs: Arc<Knobs>,
-    split: TimeSplit,
+    split: Arc<TimeSplit>,
     kept: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -36,7 +36,7 @@ impl RequestContext {
             id,
             deadline,
             knobs,
-            split: TimeSplit::default(),
+            split: Arc::default(),
             kept: Mutex::new(None),
         };
         Self {
@@ -45,10 +45,35 @@ impl RequestContext {
         }
     }
 
+    /// For what has to be done for this request whatever becomes of it.
+    pub fn without_deadline(&self) -> Self {
+        let request = Request {
+            id: self.request.id.clone(),
+            deadline: None,
+            knobs: Arc::clone(&self.request.knobs),
+            split: Arc::clone(&self.request.split),
+            kept: Mutex::new(None),
+        };
+        Self {
+            request: Arc::new(request),
+            class: self.class,
+        }
+    }
+
     /// The same request, on a route of this class.
     pub fn in_class(mut self, class: RouteClass) -> Self {
         self.class = class;
         self
+    }
+
+    /// For work on the request's behalf that others need too: of the same id, class and knobs, without its
+    /// deadline, and with a time split of its own.
+    pub fn detached(&self) -> Self {
+        let request = &self.request;
+        Self {
+            class: self.class,
+            ..Self::new(request.id.clone(), None, Arc::clone(&request.knobs))
+        }
     }
 
     pub fn id(&self) -> &RequestId {
@@ -61,6 +86,14 @@ impl RequestContext {
 
     pub fn knobs(&self) -> &Knobs {
         &self.request.knobs
+    }
+
+    /// As long as a computation would take (`db.simulated_work`).
+    pub async fn simulate_work(&self) {
+        let time = self.knobs().simulated_work;
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
     }
 
     pub fn deadline(&self) -> Option<Instant> {

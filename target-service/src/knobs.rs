@@ -5,6 +5,8 @@
 //! stand in a section that the part follows, see [`crate::section`].
 //! Invariant: a patch is applied as a whole or not at all.
 
+mod check;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +17,10 @@ use thiserror::Error;
 
 use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
-use crate::strategy::{CalendarSource, LikesStrategy, LockOrder, LockStrategy, SurveyCounts};
+use crate::strategy::{
+    CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, MailServer, OutboxFault,
+    SurveyCounts, WelcomeMail,
+};
 
 /// What each of them does is said where the configuration key of the same name is declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +82,8 @@ pub struct Knobs {
     pub slow_query_timeout: Option<Duration>,
     #[serde(rename = "db.simulated_delay", with = "crate::duration")]
     pub simulated_delay: Duration,
+    #[serde(rename = "db.simulated_work", with = "crate::duration")]
+    pub simulated_work: Duration,
     #[serde(rename = "calendar.source")]
     pub calendar_source: CalendarSource,
     #[serde(rename = "calendar.max_days")]
@@ -87,6 +94,8 @@ pub struct Knobs {
     pub likes_optimistic_attempts: u32,
     #[serde(rename = "point.lock")]
     pub point_lock: LockStrategy,
+    #[serde(rename = "point.lock_key")]
+    pub point_lock_key: LockKey,
     #[serde(rename = "point.optimistic_attempts")]
     pub point_optimistic_attempts: u32,
     #[serde(rename = "coupon.lock")]
@@ -101,6 +110,14 @@ pub struct Knobs {
     pub survey_counts: SurveyCounts,
     #[serde(rename = "survey.fold_interval", with = "crate::duration")]
     pub survey_fold_interval: Duration,
+    #[serde(rename = "outbox.fault")]
+    pub outbox_fault: OutboxFault,
+    #[serde(rename = "mail.server")]
+    pub mail_server: MailServer,
+    #[serde(rename = "mail.slow_by", with = "crate::duration")]
+    pub mail_slow_by: Duration,
+    #[serde(rename = "mail.welcome")]
+    pub mail_welcome: WelcomeMail,
     #[serde(rename = "flow.settle_after", with = "crate::duration")]
     pub flow_settle_after: Duration,
 }
@@ -127,11 +144,13 @@ impl Default for Knobs {
             slow_acquire_timeout: None,
             slow_query_timeout: None,
             simulated_delay: Duration::ZERO,
+            simulated_work: Duration::ZERO,
             calendar_source: CalendarSource::default(),
             calendar_max_days: 366,
             likes_strategy: LikesStrategy::default(),
             likes_optimistic_attempts: 5,
             point_lock: LockStrategy::default(),
+            point_lock_key: LockKey::default(),
             point_optimistic_attempts: 5,
             coupon_lock: LockStrategy::default(),
             coupon_lock_order: LockOrder::default(),
@@ -139,6 +158,10 @@ impl Default for Knobs {
             seat_hold: Duration::from_mins(5),
             survey_counts: SurveyCounts::default(),
             survey_fold_interval: Duration::from_millis(100),
+            outbox_fault: OutboxFault::default(),
+            mail_server: MailServer::default(),
+            mail_slow_by: Duration::from_secs(5),
+            mail_welcome: WelcomeMail::default(),
             flow_settle_after: Duration::from_secs(30),
         }
     }
@@ -222,50 +245,6 @@ impl Knobs {
         knobs.check()?;
         Ok(knobs)
     }
-
-    /// What the types alone do not say.
-    pub fn check(&self) -> Result<(), KnobError> {
-        let refuse = |name: &str, reason: &str| {
-            Err(KnobError::OutOfRange {
-                name: name.to_owned(),
-                reason: reason.to_owned(),
-            })
-        };
-        if !(1..=MAX_POOL_SIZE).contains(&self.pool_max_size) {
-            return refuse("db.pool.max_size", "the pool has 1 to 10000 connections");
-        }
-        if self.pool_min_size > self.pool_max_size {
-            return refuse(
-                "db.pool.min_size",
-                "db.pool.min_size is at most db.pool.max_size",
-            );
-        }
-        if self.calendar_max_days == 0 {
-            return refuse("calendar.max_days", "a calendar covers at least one day");
-        }
-        if self.likes_optimistic_attempts == 0 {
-            return refuse(
-                "likes.optimistic_attempts",
-                "a like is attempted at least once",
-            );
-        }
-        if self.point_optimistic_attempts == 0 {
-            return refuse(
-                "point.optimistic_attempts",
-                "a change of points is attempted at least once",
-            );
-        }
-        if self.coupon_optimistic_attempts == 0 {
-            return refuse(
-                "coupon.optimistic_attempts",
-                "issuing a coupon is attempted at least once",
-            );
-        }
-        if self.seat_hold.is_zero() {
-            return refuse("seat.hold", "a seat is held for longer than no time");
-        }
-        Ok(())
-    }
 }
 
 /// The knobs of a running service.
@@ -273,6 +252,7 @@ impl Knobs {
 pub struct KnobStore {
     current: Arc<ArcSwap<Knobs>>,
     sections: Arc<[Arc<dyn Section>]>,
+    has_redis: bool,
     /// One patch at a time, together with what follows from it.
     patching: Arc<Mutex<()>>,
 }
@@ -282,8 +262,15 @@ impl KnobStore {
         Self {
             current: Arc::new(ArcSwap::from_pointee(knobs)),
             sections: sections.into_iter().collect(),
+            has_redis: true,
             patching: Arc::default(),
         }
+    }
+
+    /// Of a service that has no Redis.
+    pub fn without_redis(mut self) -> Self {
+        self.has_redis = false;
+        self
     }
 
     /// All of them by name, those of sections included.
@@ -318,6 +305,9 @@ impl KnobStore {
             });
         }
         let knobs = Arc::new(current.patched(&own)?);
+        if !self.has_redis {
+            knobs.check_without_redis()?;
+        }
         self.current.store(Arc::clone(&knobs));
         apply(&knobs);
         for change in changes {

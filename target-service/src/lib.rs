@@ -7,7 +7,7 @@
 //! | 5 | [`flow`], what needs several domains | 4 to 0 |
 //! | 4 domains | [`coupon`], [`member`], [`order`], [`payment`], [`point`], [`post`], [`seat`], [`survey`] | 3 to 0, never each other |
 //! | 3 | [`http`] | 2 to 0 |
-//! | 2 backing | [`database`], [`redis`] | 1, 0 |
+//! | 2 backing | [`database`], [`redis`], and on them [`cache`], [`lock`], [`mail`], [`outbox`] | 1, 0 |
 //! | 1 | [`resilience`] | 0 |
 //! | 0 | [`clock`], [`context`], [`day`], [`duration`], [`idempotency`], [`ids`], [`knobs`], [`page`], [`route_class`], [`section`], [`strategy`], [`telemetry`] | each other |
 //!
@@ -17,6 +17,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod context;
@@ -29,9 +30,12 @@ pub mod http;
 pub mod idempotency;
 pub mod ids;
 pub mod knobs;
+pub mod lock;
+pub mod mail;
 pub mod member;
 pub mod migrate;
 pub mod order;
+pub mod outbox;
 pub mod page;
 pub mod payment;
 pub mod point;

@@ -43,6 +43,7 @@ pub fn build(app: &App) -> (Router, Document) {
         app.database.clone(),
         app.redis.clone(),
         app.exposition.clone(),
+        Arc::clone(&app.is_prewarmed),
     );
     let (system, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(system::routes().with_state(system_state))
@@ -73,17 +74,21 @@ fn domains(app: &App) -> OpenApiRouter {
         .merge(member::api::routes(Members {
             database: database.clone(),
             clock,
+            relay_soon: app.relay_soon.clone(),
         }))
         .merge(payment::api::routes(app.payments.clone()))
         .merge(post::api::routes(Posts {
             database: database.clone(),
+            caches: app.post_caches.clone(),
             clock,
         }))
         .merge(point::api::routes(Points {
             database: database.clone(),
+            locks: app.locks.clone(),
         }))
         .merge(coupon::api::routes(Coupons {
             database: database.clone(),
+            locks: app.locks.clone(),
         }))
         .merge(seat::api::routes(Seats {
             database: database.clone(),

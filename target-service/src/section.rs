@@ -78,8 +78,11 @@ pub struct Followed<T> {
 
 struct State<T> {
     current: Mutex<T>,
+    check: Check<T>,
     follow: Box<dyn Fn(&T) + Send + Sync>,
 }
+
+type Check<T> = Box<dyn Fn(&T) -> Result<(), OutOfRange> + Send + Sync>;
 
 impl<T: Settings> Followed<T> {
     /// `follow` is handed every change; `first` is what the part was made with.
@@ -88,10 +91,21 @@ impl<T: Settings> Followed<T> {
         first: T,
         follow: impl Fn(&T) + Send + Sync + 'static,
     ) -> Arc<Self> {
+        Self::checked(prefix, first, T::check, follow)
+    }
+
+    /// With a check in the place of the type's own: for what depends on more than the section.
+    pub fn checked(
+        prefix: &'static str,
+        first: T,
+        check: impl Fn(&T) -> Result<(), OutOfRange> + Send + Sync + 'static,
+        follow: impl Fn(&T) + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             prefix,
             state: Arc::new(State {
                 current: Mutex::new(first),
+                check: Box::new(check),
                 follow: Box::new(follow),
             }),
         })
@@ -131,7 +145,7 @@ impl<T: Settings> Section for Followed<T> {
                 key: error.path().to_string(),
                 reason: error.inner().to_string(),
             })?;
-        next.check()?;
+        (self.state.check)(&next)?;
         let state = Arc::clone(&self.state);
         Ok(Box::new(move || {
             let mut current = state.current();

@@ -66,14 +66,9 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         CancellationToken::new(),
         TaskTracker::new(),
     ));
-    if app.config.flow.settlement {
-        let settling = app.settlement().run(app.knobs.clone(), stop.clone());
-        app.work.spawn(settling);
-    }
-    if app.config.survey.folding {
-        let folding = app.survey_fold().run(app.knobs.clone(), stop.clone());
-        app.work.spawn(folding);
-    }
+    start_workers(&app, &stop);
+    let warming = app.clone();
+    app.work.spawn(async move { warming.prewarm().await });
     service.run(router, stop, connections.clone()).await;
 
     if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections, &workers))
@@ -87,6 +82,28 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         redis.close();
     }
     Ok(())
+}
+
+/// What goes on beside the requests, until it is told to stop.
+fn start_workers(app: &App, stop: &CancellationToken) {
+    let (config, knobs) = (&app.config, &app.knobs);
+    if config.flow.settlement {
+        let settling = app.settlement().run(knobs.clone(), stop.clone());
+        app.work.spawn(settling);
+    }
+    if config.survey.folding {
+        let folding = app.survey_fold().run(knobs.clone(), stop.clone());
+        app.work.spawn(folding);
+    }
+    if config.outbox.relay {
+        let relaying = app.relay().run(knobs.clone(), stop.clone());
+        app.work.spawn(relaying);
+    }
+    if config.outbox.consumer
+        && let Some(consumer) = app.consumer()
+    {
+        app.work.spawn(consumer.run(knobs.clone(), stop.clone()));
+    }
 }
 
 async fn bind(listen: SocketAddr, config: &Config) -> Result<Server, ServeError> {

@@ -47,6 +47,53 @@ pub enum LockStrategy {
     Optimistic,
     /// `number = number + change` in the database.
     Increment,
+    /// A lock in Redis around the transaction; who finds it held fails at once.
+    RedisSimple,
+    /// A lock in Redis around the transaction; who finds it held tries again and again.
+    RedisSpin,
+    /// A lock in Redis around the transaction; who finds it held waits for the message of its release.
+    RedisPubsub,
+}
+
+/// What becomes of somebody who finds a lock in Redis held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    Not,
+    Spinning,
+    Listening,
+}
+
+impl Waiting {
+    /// As the lock is named in configuration and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Not => "redis_simple",
+            Self::Spinning => "redis_spin",
+            Self::Listening => "redis_pubsub",
+        }
+    }
+}
+
+impl LockStrategy {
+    /// How it is waited for, where the lock is one in Redis.
+    pub fn in_redis(self) -> Option<Waiting> {
+        match self {
+            Self::None | Self::Row | Self::Optimistic | Self::Increment => None,
+            Self::RedisSimple => Some(Waiting::Not),
+            Self::RedisSpin => Some(Waiting::Spinning),
+            Self::RedisPubsub => Some(Waiting::Listening),
+        }
+    }
+}
+
+/// What two changes of a member's points must have in common to have the same lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LockKey {
+    #[default]
+    Member,
+    /// The mistake: charges and uses of one member run side by side.
+    PerOperation,
 }
 
 /// Which of lock and transaction is the outer one when a coupon is issued.
@@ -56,9 +103,11 @@ pub enum LockOrder {
     /// Lock, begin, read, write, commit, unlock.
     #[default]
     LockThenTransaction,
-    /// The mistake: what is written back was read before the lock was held.
+    /// The mistake: begin, read, lock, write, commit, unlock. What is written back was read before the lock
+    /// was held.
     TransactionThenLock,
-    /// The mistake: the next holder reads what was there before the commit.
+    /// The mistake: begin, lock, read, write, unlock, commit. The next holder reads what was there before
+    /// the commit.
     ReleaseBeforeCommit,
 }
 
@@ -75,6 +124,47 @@ pub enum SurveyCounts {
     Counters,
     /// Reads the numbers that a worker brings up to date behind the writers.
     Event,
+}
+
+/// How the mail server in this process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailServer {
+    #[default]
+    Ok,
+    Down,
+    /// Accepts mails after a while.
+    Slow,
+}
+
+/// Between which two steps of an event's way the process is to die, at the first event that comes there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutboxFault {
+    #[default]
+    None,
+    /// The relay has it, and has not handed it on.
+    AfterTake,
+    /// It is handed on, and not marked so.
+    AfterPublish,
+    AfterMark,
+    /// The consumer has it.
+    BeforeHandle,
+    /// It is handled, and not marked so.
+    AfterHandle,
+    /// It is marked as handled, and still in the stream.
+    AfterDelivery,
+}
+
+/// When the mail to a new member is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WelcomeMail {
+    /// After the registration is committed, by way of an event.
+    #[default]
+    Outbox,
+    /// The mistake: before the registration is committed, which fails or waits with the mail server.
+    Inline,
 }
 
 impl SurveyCounts {

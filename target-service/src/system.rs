@@ -26,16 +26,23 @@ pub struct SystemState {
     database: Database,
     redis: Option<Redis>,
     exposition: Exposition,
+    is_prewarmed: Arc<AtomicBool>,
     /// The schema has been seen to be this build's; nobody takes migrations back under a running service.
     is_migrated: Arc<AtomicBool>,
 }
 
 impl SystemState {
-    pub fn new(database: Database, redis: Option<Redis>, exposition: Exposition) -> Self {
+    pub fn new(
+        database: Database,
+        redis: Option<Redis>,
+        exposition: Exposition,
+        is_prewarmed: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             database,
             redis,
             exposition,
+            is_prewarmed,
             is_migrated: Arc::default(),
         }
     }
@@ -162,6 +169,9 @@ async fn first_missing(system: &SystemState) -> Option<Missing> {
             open.idle + open.used
         );
         return missing("database pool", reason);
+    }
+    if !system.is_prewarmed.load(Ordering::Relaxed) {
+        return missing("cache", "it is being warmed".to_owned());
     }
     None
 }

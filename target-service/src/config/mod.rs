@@ -16,11 +16,15 @@ pub use load::load;
 use crate::coupon::CouponConfig;
 use crate::flow::FlowConfig;
 use crate::knobs::{KnobError, Knobs};
+use crate::lock::LockConfig;
+use crate::mail::MailConfig;
+use crate::outbox::OutboxConfig;
 use crate::point::PointConfig;
-use crate::post::{CalendarConfig, LikesConfig};
+use crate::post::{CalendarConfig, LikesConfig, PrewarmConfig};
 use crate::seat::SeatConfig;
+use crate::section::Settings as _;
 use crate::survey::SurveyConfig;
-use crate::{database, http, payment, redis, telemetry};
+use crate::{cache, database, http, payment, redis, telemetry};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +34,11 @@ pub struct Config {
     pub admin: AdminConfig,
     pub db: database::Config,
     pub redis: redis::Config,
+    pub lock: LockConfig,
+    pub outbox: OutboxConfig,
+    pub mail: MailConfig,
+    pub cache: cache::Config,
+    pub prewarm: PrewarmConfig,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
     pub point: PointConfig,
@@ -78,16 +87,22 @@ impl Config {
             slow_acquire_timeout: db.class.slow.acquire_timeout,
             slow_query_timeout: db.class.slow.query_timeout,
             simulated_delay: db.simulated_delay,
+            simulated_work: db.simulated_work,
             calendar_source: self.calendar.source,
             calendar_max_days: self.calendar.max_days,
             likes_strategy: self.likes.strategy,
             likes_optimistic_attempts: self.likes.optimistic_attempts,
             point_lock: self.point.lock,
+            point_lock_key: self.point.lock_key,
             point_optimistic_attempts: self.point.optimistic_attempts,
             coupon_lock: self.coupon.lock,
             coupon_lock_order: self.coupon.lock_order,
             coupon_optimistic_attempts: self.coupon.optimistic_attempts,
             seat_hold: self.seat.hold,
+            outbox_fault: self.outbox.fault,
+            mail_server: self.mail.server,
+            mail_slow_by: self.mail.slow_by,
+            mail_welcome: self.mail.welcome,
             survey_counts: self.survey.counts,
             survey_fold_interval: self.survey.fold_interval,
             flow_settle_after: self.flow.settle_after,
@@ -97,6 +112,14 @@ impl Config {
             .check()
             .map_err(|error| error.below("payment"))?;
         self.redis.check().map_err(|error| error.below("redis"))?;
+        self.lock.check().map_err(|error| error.below("lock"))?;
+        self.outbox.check().map_err(|error| error.below("outbox"))?;
+        if self.redis.url.is_none() {
+            knobs.check_without_redis()?;
+        }
+        self.cache
+            .check_with(self.redis.url.is_some())
+            .map_err(|error| error.below("cache"))?;
         Ok(knobs)
     }
 
@@ -139,12 +162,13 @@ mod tests {
             "db.class.realtime.acquire_timeout": "20ms", "db.class.realtime.query_timeout": "21ms",
             "db.class.standard.acquire_timeout": "22ms", "db.class.standard.query_timeout": "23ms",
             "db.class.slow.acquire_timeout": "24ms", "db.class.slow.query_timeout": "25ms",
-            "db.simulated_delay": "26ms", "calendar.source": "preaggregated", "calendar.max_days": 27,
+            "db.simulated_delay": "26ms", "db.simulated_work": "34ms", "calendar.source": "preaggregated", "calendar.max_days": 27,
             "likes.strategy": "derived", "likes.optimistic_attempts": 28,
-            "point.lock": "increment", "point.optimistic_attempts": 29, "seat.hold": "30ms",
+            "point.lock": "increment", "point.lock_key": "per_operation", "point.optimistic_attempts": 29, "seat.hold": "30ms",
             "flow.settle_after": "31ms", "coupon.lock": "increment",
             "coupon.lock_order": "transaction_then_lock", "coupon.optimistic_attempts": 32,
-            "survey.counts": "event", "survey.fold_interval": "33ms",
+            "survey.counts": "event", "survey.fold_interval": "33ms", "mail.server": "slow",
+            "mail.slow_by": "35ms", "mail.welcome": "inline", "outbox.fault": "after_take",
         }))
         .unwrap();
         let mut config = serde_json::to_value(Config::default()).unwrap();

@@ -16,11 +16,13 @@ use crate::http::answers::{Conflict, Invalid, NotFound, Other};
 use crate::http::extract::{Json, Path};
 use crate::http::{Code, FieldError, Problem, class};
 use crate::ids::{CouponId, MemberId};
+use crate::lock::Locks;
 
 /// What the handlers here need of the application.
 #[derive(Debug, Clone)]
 pub struct Coupons {
     pub database: Database,
+    pub locks: Locks,
 }
 
 pub fn routes(coupons: Coupons) -> OpenApiRouter {
@@ -98,7 +100,14 @@ async fn issue(
     Path(coupon): Path<CouponId>,
     Json(body): Json<IssueBody>,
 ) -> Result<Response, Problem> {
-    let issue = super::issue(&coupons.database, &ctx, coupon, body.member_id).await?;
+    let issue = super::issue(
+        &coupons.database,
+        &coupons.locks,
+        &ctx,
+        coupon,
+        body.member_id,
+    )
+    .await?;
     Ok((StatusCode::CREATED, Json(issue)).into_response())
 }
 
@@ -110,6 +119,8 @@ impl From<CouponError> for Problem {
             CouponError::SoldOut => Self::new(Code::SoldOut),
             CouponError::AlreadyIssued => Self::new(Code::AlreadyIssued),
             CouponError::Contended => Self::new(Code::CouponsContended),
+            CouponError::LockLost => Self::new(Code::LockLost),
+            CouponError::Lock(error) => error.into(),
             CouponError::Database(error) => error.into(),
         }
     }

@@ -5,10 +5,12 @@
 
 use sqlx::{FromRow, PgConnection};
 
-use super::{Coupon, CouponIssue, NewCoupon, Standing};
+use super::issue::Standing;
+use super::{Coupon, CouponIssue, NewCoupon};
 use crate::context::RequestContext;
 use crate::database::{DatabaseError, observed};
 use crate::ids::{CouponId, MemberId};
+use crate::lock::Fence;
 
 /// The constraint that says that there is no such member.
 pub(super) const MEMBER: &str = "coupon_issues_member";
@@ -76,19 +78,40 @@ pub(super) async fn lock_stock(
     observed(ctx, "coupon.lock_stock", query).await
 }
 
-/// Overwrites whatever the stock is by then.
+/// Overwrites whatever the stock is by then. `false`: the holder of the lock who writes this is not the last
+/// one that was announced, and nothing was written.
 pub(super) async fn write_stock(
     connection: &mut PgConnection,
     ctx: &RequestContext,
     id: CouponId,
     new: i64,
+    fence: Option<Fence>,
+) -> Result<bool, DatabaseError> {
+    let query = sqlx::query(
+        "UPDATE coupons SET remaining = $2, version = version + 1 \
+         WHERE id = $1 AND ($3::bigint IS NULL OR fence = $3)",
+    )
+    .bind(id)
+    .bind(new)
+    .bind(fence.map(|fence| fence.0))
+    .execute(connection);
+    let written = observed(ctx, "coupon.write_stock", query).await?;
+    Ok(written.rows_affected() == 1)
+}
+
+/// From now on what earlier holders of the lock write is refused. Nothing happens where a later one was
+/// announced before.
+pub(super) async fn announce(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    id: CouponId,
+    fence: Fence,
 ) -> Result<(), DatabaseError> {
-    let query =
-        sqlx::query("UPDATE coupons SET remaining = $2, version = version + 1 WHERE id = $1")
-            .bind(id)
-            .bind(new)
-            .execute(connection);
-    observed(ctx, "coupon.write_stock", query).await?;
+    let query = sqlx::query("UPDATE coupons SET fence = $2 WHERE id = $1 AND fence < $2")
+        .bind(id)
+        .bind(fence.0)
+        .execute(connection);
+    observed(ctx, "coupon.announce", query).await?;
     Ok(())
 }
 

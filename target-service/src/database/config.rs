@@ -37,6 +37,10 @@ pub struct Config {
     /// Default 0s. A knob.
     #[serde(with = "crate::duration")]
     pub simulated_delay: Duration,
+    /// How long the service takes between reading a number that it locks and writing the new one back:
+    /// stands for a longer computation under the lock, whichever it is. Default 0s. A knob.
+    #[serde(with = "crate::duration")]
+    pub simulated_work: Duration,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -133,6 +137,7 @@ impl Default for Config {
             hold: Hold::Query,
             class: ClassesConfig::default(),
             simulated_delay: knobs.simulated_delay,
+            simulated_work: knobs.simulated_work,
         }
     }
 }

@@ -61,7 +61,7 @@ impl Connector {
             .map_err(|_| DatabaseError::ConnectTimeout {
                 after: self.timeout,
             })?
-            .map_err(DatabaseError::Connect)?;
+            .map_err(|error| DatabaseError::Connect(Arc::new(error)))?;
         Ok(Session::new(connection, bounds))
     }
 }

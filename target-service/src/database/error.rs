@@ -1,20 +1,22 @@
 //! What can go wrong between the service and its database.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgDatabaseError;
 use thiserror::Error;
 
-#[derive(Debug, Error)]
+/// Cheap to clone, because one failure may be told to many who wait for the same thing.
+#[derive(Debug, Clone, Error)]
 pub enum DatabaseError {
     #[error("no database connection became free within {after:?}")]
     PoolTimeout { after: Duration },
     #[error("connecting to the database took longer than {after:?}")]
     ConnectTimeout { after: Duration },
     #[error("the database cannot be connected to: {0}")]
-    Connect(#[source] sqlx::Error),
+    Connect(#[source] Arc<sqlx::Error>),
     #[error("the connection to the database was lost: {0}")]
-    ConnectionLost(#[source] sqlx::Error),
+    ConnectionLost(#[source] Arc<sqlx::Error>),
     #[error("the database did not answer within {after:?}")]
     Unresponsive { after: Duration },
     #[error("the database ended a statement that took too long")]
@@ -26,14 +28,22 @@ pub enum DatabaseError {
     #[error("the database connections are being closed")]
     Closed,
     #[error("the database refused a statement: {0}")]
-    Query(#[source] sqlx::Error),
+    Query(#[source] Arc<sqlx::Error>),
 }
 
 impl DatabaseError {
+    /// Whether the statement, a commit for one, may have taken effect although it failed.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::ConnectionLost(_) | Self::Unresponsive { .. })
+    }
+
     /// The name of the constraint that a statement would have violated.
     pub fn constraint(&self) -> Option<&str> {
         match self {
-            Self::Query(sqlx::Error::Database(error)) => error.constraint(),
+            Self::Query(error) => match &**error {
+                sqlx::Error::Database(refusal) => refusal.constraint(),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -49,11 +59,11 @@ impl From<sqlx::Error> for DatabaseError {
             {
                 Some("57014") => Self::StatementTimeout,
                 Some("55P03") => Self::LockTimeout,
-                Some(code) if ends_connection(code) => Self::ConnectionLost(error),
-                _ => Self::Query(error),
+                Some(code) if ends_connection(code) => Self::ConnectionLost(Arc::new(error)),
+                _ => Self::Query(Arc::new(error)),
             },
-            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::ConnectionLost(error),
-            _ => Self::Query(error),
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::ConnectionLost(Arc::new(error)),
+            _ => Self::Query(Arc::new(error)),
         }
     }
 }

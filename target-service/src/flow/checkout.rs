@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::FlowError;
-use super::goods::{self, Granted};
+use super::goods::{self, Goods, Granted};
 use super::payer::{NewPayment, Payer, PayerError, PaymentStatus};
 use crate::context::RequestContext;
-use crate::database::Database;
 use crate::idempotency::{IdempotencyKey, IdempotencyKeyError};
 use crate::ids::{OrderId, PaymentId};
 use crate::order::{Created, Failure, NewOrder, Order, OrderStatus};
 
 #[derive(Debug, Clone)]
 pub struct Checkout {
-    pub database: Database,
+    pub goods: Goods,
     pub payer: Arc<dyn Payer>,
     /// How old an order is when the settlement looks at it first.
     pub look_after: Duration,
@@ -35,7 +34,7 @@ impl Checkout {
     /// The same wish with the same key is the same order, and is answered by what has become of it. After a
     /// failure that was no verdict of the payment provider it is a new order.
     pub async fn place(&self, ctx: &RequestContext, new: &NewOrder) -> Result<Placed, FlowError> {
-        let order = match goods::take(&self.database, ctx, new, self.look_after).await? {
+        let order = match goods::take(&self.goods, ctx, new, self.look_after).await? {
             Created::New(order) if order.status == OrderStatus::Created => order,
             Created::New(order) => return Ok(Placed::Paid(order)),
             Created::Before(order) => return what_became_of(order),
@@ -80,7 +79,7 @@ impl Checkout {
         order: Order,
         payment: PaymentId,
     ) -> Result<Placed, FlowError> {
-        match goods::grant(&self.database, ctx, &order).await {
+        match goods::grant(&self.goods, ctx, &order).await {
             Ok(Granted::Now(order) | Granted::Before(order)) => Ok(Placed::Paid(order)),
             Ok(Granted::Never) => {
                 if let Err(error) = self.refund(ctx, payment).await {
@@ -97,7 +96,7 @@ impl Checkout {
 
     /// The order fails, whether or not it can be written down now.
     async fn fail(&self, ctx: &RequestContext, order: OrderId, failure: Failure) {
-        if let Err(error) = goods::give_back(&self.database, ctx, order, failure, false).await {
+        if let Err(error) = goods::give_back(&self.goods, ctx, order, failure, false).await {
             tracing::debug!(%order, %error, "the settlement will give the goods back");
         }
     }

@@ -11,20 +11,77 @@ use metrics::counter;
 use super::FlowError;
 use crate::context::RequestContext;
 use crate::database::{Database, Transaction};
-use crate::ids::OrderId;
+use crate::ids::{MemberId, OrderId};
+use crate::lock::Locks;
 use crate::order::{self, Created, Failure, NewOrder, Order, OrderStatus};
-use crate::point::{self, Amount};
+use crate::outbox::{self, Kind, RelaySoon};
+use crate::point::{self, Amount, EntryKind, Holder};
 use crate::seat;
+
+/// Where goods are moved, and what else is needed for that.
+#[derive(Debug, Clone)]
+pub struct Goods {
+    pub database: Database,
+    pub locks: Locks,
+    pub relay_soon: RelaySoon,
+}
 
 /// Creates the order and takes its goods, all of them or none. An order that points pay for in full is
 /// granted at once.
 pub(super) async fn take(
-    database: &Database,
+    goods: &Goods,
     ctx: &RequestContext,
     new: &NewOrder,
     look_after: Duration,
 ) -> Result<Created, FlowError> {
-    let mut transaction = database.begin(ctx).await?;
+    let holder = if new.points == 0 {
+        Holder::of_nothing()
+    } else {
+        goods
+            .lock_points(ctx, new.member, EntryKind::OrderSpend)
+            .await?
+    };
+    let taken = Box::pin(take_as(&holder, goods, ctx, new, look_after)).await;
+    release(holder, &taken).await;
+    taken
+}
+
+impl Goods {
+    /// What is committed is counted, and the member is told of the end.
+    fn settled(&self, order: &Order) {
+        count(order);
+        if order.status != OrderStatus::Created {
+            self.relay_soon.after_commit();
+        }
+    }
+
+    async fn lock_points(
+        &self,
+        ctx: &RequestContext,
+        member: MemberId,
+        kind: EntryKind,
+    ) -> Result<Holder, FlowError> {
+        Ok(Holder::take(&self.database, &self.locks, ctx, member, kind).await?)
+    }
+}
+
+async fn release<T>(holder: Holder, result: &Result<T, FlowError>) {
+    let end_is_uncertain = result.as_ref().is_err_and(|error| match error {
+        FlowError::Database(error) => error.is_uncertain(),
+        FlowError::Point(error) => error.is_uncertain(),
+        _ => false,
+    });
+    holder.release(end_is_uncertain).await;
+}
+
+async fn take_as(
+    holder: &Holder,
+    goods: &Goods,
+    ctx: &RequestContext,
+    new: &NewOrder,
+    look_after: Duration,
+) -> Result<Created, FlowError> {
+    let mut transaction = goods.database.begin(ctx).await?;
     let mut order = match order::create(&mut transaction, ctx, new, look_after).await? {
         Created::New(order) => order,
         before @ Created::Before(_) => return Ok(before),
@@ -34,7 +91,15 @@ pub(super) async fn take(
     }
     // No points at all are no amount of points.
     if let Ok(amount) = Amount::new(order.points) {
-        point::spend(&mut transaction, ctx, order.member_id, order.id, amount).await?;
+        point::spend(
+            &mut transaction,
+            ctx,
+            holder,
+            order.member_id,
+            order.id,
+            amount,
+        )
+        .await?;
     }
     if order.due() == 0 {
         order = grant_within(&mut transaction, ctx, &order)
@@ -42,7 +107,7 @@ pub(super) async fn take(
             .ok_or(FlowError::NotGranted(order.id))?;
     }
     transaction.commit().await?;
-    count(&order);
+    goods.settled(&order);
     Ok(Created::New(order))
 }
 
@@ -56,23 +121,23 @@ pub(super) enum Granted {
 }
 
 pub(super) async fn grant(
-    database: &Database,
+    goods: &Goods,
     ctx: &RequestContext,
     order: &Order,
 ) -> Result<Granted, FlowError> {
-    let mut transaction = database.begin(ctx).await?;
+    let mut transaction = goods.database.begin(ctx).await?;
     if let Some(paid) = grant_within(&mut transaction, ctx, order).await? {
         transaction.commit().await?;
-        count(&paid);
+        goods.settled(&paid);
         return Ok(Granted::Now(paid));
     }
     drop(transaction);
-    let now = order::find(database, ctx, order.id).await?;
+    let now = order::find(&goods.database, ctx, order.id).await?;
     match now.status {
         OrderStatus::Paid => Ok(Granted::Before(now)),
         OrderStatus::Failed => Ok(Granted::Never),
         OrderStatus::Created => {
-            give_back(database, ctx, order.id, Failure::GoodsGone, true).await?;
+            give_back(goods, ctx, order.id, Failure::GoodsGone, true).await?;
             Ok(Granted::Never)
         }
     }
@@ -87,6 +152,7 @@ async fn grant_within(
     let Some(paid) = order::mark_paid(transaction, ctx, order.id).await? else {
         return Ok(None);
     };
+    outbox::append(transaction, ctx, Kind::OrderPaid, order.id.0).await?;
     // Points are the order's since they were taken.
     let has_goods = order.seat.is_none() || seat::sell(transaction, ctx, order.id).await?;
     Ok(has_goods.then_some(paid))
@@ -95,21 +161,44 @@ async fn grant_within(
 /// `false`: the order had ended before. `look_again`: whether a payment may still come for it, or must still
 /// go back.
 pub(super) async fn give_back(
-    database: &Database,
+    goods: &Goods,
     ctx: &RequestContext,
     id: OrderId,
     failure: Failure,
     look_again: bool,
 ) -> Result<bool, FlowError> {
-    let mut transaction = database.begin(ctx).await?;
+    // Who has the points is to be known before the transaction begins, where their lock is around it.
+    let holder = if ctx.knobs().point_lock.in_redis().is_some() {
+        let order = order::find(&goods.database, ctx, id).await?;
+        let kind = EntryKind::OrderReturn;
+        goods.lock_points(ctx, order.member_id, kind).await?
+    } else {
+        Holder::of_nothing()
+    };
+    let given_back = give_back_as(&holder, goods, ctx, id, failure, look_again);
+    let given_back = Box::pin(given_back).await;
+    release(holder, &given_back).await;
+    given_back
+}
+
+async fn give_back_as(
+    holder: &Holder,
+    goods: &Goods,
+    ctx: &RequestContext,
+    id: OrderId,
+    failure: Failure,
+    look_again: bool,
+) -> Result<bool, FlowError> {
+    let mut transaction = goods.database.begin(ctx).await?;
     let failed = order::mark_failed(&mut transaction, ctx, id, failure, look_again).await?;
     let Some(order) = failed else {
         return Ok(false);
     };
     seat::release(&mut transaction, ctx, id).await?;
-    point::give_back(&mut transaction, ctx, id).await?;
+    point::give_back(&mut transaction, ctx, holder, id).await?;
+    outbox::append(&mut transaction, ctx, Kind::OrderFailed, id.0).await?;
     transaction.commit().await?;
-    count(&order);
+    goods.settled(&order);
     Ok(true)
 }
 

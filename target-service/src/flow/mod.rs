@@ -11,6 +11,7 @@ pub mod api;
 pub mod checkout;
 mod config;
 mod goods;
+mod notices;
 pub mod payer;
 pub mod settlement;
 
@@ -18,6 +19,8 @@ use thiserror::Error;
 
 pub use checkout::{Checkout, Placed};
 pub use config::FlowConfig;
+pub use goods::Goods;
+pub use notices::Notices;
 pub use settlement::Settlement;
 
 use crate::database::DatabaseError;

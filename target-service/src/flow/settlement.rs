@@ -77,7 +77,7 @@ impl Settlement {
 
     /// Looks at orders that are due, up to a fixed number of them; how many it were.
     pub async fn sweep(&self, ctx: &RequestContext) -> Result<usize, FlowError> {
-        let mut connection = self.checkout.database.acquire(ctx).await?;
+        let mut connection = self.checkout.goods.database.acquire(ctx).await?;
         let due = order::claim_due(&mut connection, ctx, BATCH, self.every).await?;
         drop(connection);
         for due in &due {
@@ -105,18 +105,18 @@ impl Settlement {
         due: &Due,
         verdict: Verdict,
     ) -> Result<(), FlowError> {
-        let (database, id) = (&self.checkout.database, due.order.id);
+        let (goods, id) = (&self.checkout.goods, due.order.id);
         match verdict {
             Verdict::Succeeded(payment) => {
-                if let Granted::Never = goods::grant(database, ctx, &due.order).await? {
+                if let Granted::Never = goods::grant(goods, ctx, &due.order).await? {
                     self.checkout.refund(ctx, payment).await?;
                 }
             }
             Verdict::Failed => {
-                goods::give_back(database, ctx, id, Failure::PaymentFailed, false).await?;
+                goods::give_back(goods, ctx, id, Failure::PaymentFailed, false).await?;
             }
             Verdict::NoPayment if due.age >= ctx.knobs().flow_settle_after => {
-                goods::give_back(database, ctx, id, Failure::NeverPaid, true).await?;
+                goods::give_back(goods, ctx, id, Failure::NeverPaid, true).await?;
             }
             Verdict::Open | Verdict::NoPayment => {}
         }
@@ -154,7 +154,7 @@ impl Settlement {
     }
 
     async fn stop_looking(&self, ctx: &RequestContext, order: &Order) -> Result<(), FlowError> {
-        let mut connection = self.checkout.database.acquire(ctx).await?;
+        let mut connection = self.checkout.goods.database.acquire(ctx).await?;
         Ok(order::stop_looking(&mut connection, ctx, order.id).await?)
     }
 }

@@ -4,6 +4,8 @@ use http::StatusCode;
 
 use super::problem::Problem;
 use crate::database::DatabaseError;
+use crate::lock::LockError;
+use crate::redis::RedisError;
 
 /// Seconds after which trying again makes sense, for what is over soon.
 const SOON: Option<u32> = Some(1);
@@ -70,6 +72,7 @@ codes! {
     AlreadyIssued => "already_issued", CONFLICT, "The member has this coupon already", None;
     CouponsContended => "coupons_contended", SERVICE_UNAVAILABLE, "Too many asked for this coupon at once", SOON;
     SurveyNotFound => "survey_not_found", NOT_FOUND, "There is no such survey", None;
+    MailUnavailable => "mail_unavailable", SERVICE_UNAVAILABLE, "Mails cannot be sent at the moment", SOON;
     InsufficientPoints => "insufficient_points", CONFLICT, "The member does not have so many points", None;
     SeatHeld => "seat_held", CONFLICT, "Somebody else holds this seat", None;
     SeatSold => "seat_sold", CONFLICT, "This seat is sold", None;
@@ -92,6 +95,9 @@ codes! {
     PoolExhausted => "pool_exhausted", SERVICE_UNAVAILABLE, "All database connections are in use", SOON;
     DatabaseUnavailable => "database_unavailable", SERVICE_UNAVAILABLE, "The database cannot be reached", SOON;
     QueryTimeout => "query_timeout", SERVICE_UNAVAILABLE, "A database query took too long", SOON;
+    LockHeld => "lock_held", SERVICE_UNAVAILABLE, "Somebody else is at it", SOON;
+    LockLost => "lock_lost", SERVICE_UNAVAILABLE, "The lock was lost before the work was done", SOON;
+    LockUnavailable => "lock_unavailable", SERVICE_UNAVAILABLE, "Locks cannot be had at the moment", SOON;
     LockTimeout => "lock_timeout", SERVICE_UNAVAILABLE, "Somebody else holds what the request needs", SOON;
     ShuttingDown => "shutting_down", SERVICE_UNAVAILABLE, "The service is shutting down", SOON;
     DeadlineExceeded => "deadline_exceeded", GATEWAY_TIMEOUT, "The request's deadline has passed", None;
@@ -124,9 +130,21 @@ impl From<DatabaseError> for Problem {
     }
 }
 
+impl From<LockError> for Problem {
+    fn from(error: LockError) -> Self {
+        Problem::new(match error {
+            LockError::Held => Code::LockHeld,
+            LockError::TimedOut { .. } => Code::LockTimeout,
+            LockError::Unavailable(RedisError::DeadlineExceeded) => Code::DeadlineExceeded,
+            LockError::Unavailable(_) | LockError::NoRedis => Code::LockUnavailable,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -159,7 +177,7 @@ mod tests {
     #[test]
     fn each_failure_of_the_database_has_its_answer() {
         let after = Duration::from_secs(1);
-        let lost = || sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into());
+        let lost = || Arc::new(sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into()));
         for (error, code) in [
             (DatabaseError::PoolTimeout { after }, Code::PoolExhausted),
             (
@@ -180,7 +198,7 @@ mod tests {
             (DatabaseError::DeadlineExceeded, Code::DeadlineExceeded),
             (DatabaseError::Closed, Code::ShuttingDown),
             (
-                DatabaseError::Query(sqlx::Error::RowNotFound),
+                DatabaseError::Query(Arc::new(sqlx::Error::RowNotFound)),
                 Code::Internal,
             ),
         ] {

@@ -18,12 +18,15 @@ use crate::http::extract::{Json, Path, Query};
 use crate::http::list::{CursorQuery, List};
 use crate::http::{Code, FieldError, Problem, class};
 use crate::ids::MemberId;
+use crate::mail::MailError;
+use crate::outbox::RelaySoon;
 
 /// What the handlers here need of the application.
 #[derive(Debug, Clone)]
 pub struct Members {
     pub database: Database,
     pub clock: Clock,
+    pub relay_soon: RelaySoon,
 }
 
 pub fn routes(members: Members) -> OpenApiRouter {
@@ -63,7 +66,14 @@ async fn register(
     let now = members.clock.now();
     let today = members.clock.day_of(now);
     let registration = Registration::parse(&body.email, &body.nickname, &body.birth_date, today)?;
-    let member = super::register(&members.database, &ctx, &registration, now).await?;
+    let member = super::register(
+        &members.database,
+        &members.relay_soon,
+        &ctx,
+        &registration,
+        now,
+    )
+    .await?;
     let location = format!("/members/{}", member.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(member)).into_response())
 }
@@ -129,7 +139,10 @@ impl From<MemberError> for Problem {
         match error {
             MemberError::NotFound => Self::new(Code::MemberNotFound),
             MemberError::EmailTaken => Self::new(Code::EmailTaken),
-            MemberError::Database(error) => error.into(),
+            MemberError::Mail(MailError::Down) => Self::new(Code::MailUnavailable),
+            MemberError::Mail(MailError::Mailbox(error)) | MemberError::Database(error) => {
+                error.into()
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ mod store;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use thiserror::Error;
 use utoipa::ToSchema;
 
@@ -25,7 +25,12 @@ use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError, OnConstraint as _};
 use crate::ids::MemberId;
+use crate::mail::{self, Letter, MailError};
+use crate::outbox::{self, Kind, RelaySoon};
 use crate::page::{Page, PageSize};
+use crate::strategy::WelcomeMail;
+
+const REGISTERED: Kind = Kind::MemberRegistered;
 
 #[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, ToSchema)]
 pub struct Member {
@@ -52,12 +57,18 @@ pub enum MemberError {
     #[error("this e-mail address is registered already")]
     EmailTaken,
     #[error(transparent)]
+    Mail(#[from] MailError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
 }
+
+/// The subject of the mail to a new member.
+pub const WELCOME: &str = "Welcome";
 
 /// Of two registrations of one address that race, the database lets one commit.
 pub async fn register(
     database: &Database,
+    relay_soon: &RelaySoon,
     ctx: &RequestContext,
     registration: &Registration,
     at: DateTime<Utc>,
@@ -67,8 +78,30 @@ pub async fn register(
         .await
         .on_constraint(store::EMAIL_UNIQUE, || MemberError::EmailTaken)?;
     store::append_nickname_change(&mut transaction, ctx, member.id, &member.nickname, at).await?;
+    match ctx.knobs().mail_welcome {
+        WelcomeMail::Outbox => {
+            outbox::append(&mut transaction, ctx, REGISTERED, member.id.0).await?;
+        }
+        WelcomeMail::Inline => welcome(&mut transaction, ctx, &member).await?,
+    }
     transaction.commit().await?;
+    relay_soon.after_commit();
     Ok(member)
+}
+
+/// The mistake: whoever registers waits for the mail server, and fails with it.
+async fn welcome(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    member: &Member,
+) -> Result<(), MemberError> {
+    let letter = Letter {
+        message_id: format!("{}-{}", REGISTERED.as_str(), member.id),
+        recipient: member.email.clone(),
+        subject: WELCOME.to_owned(),
+    };
+    let accepted = mail::transmit(ctx, letter).await?;
+    Ok(accepted.keep(transaction, ctx).await?)
 }
 
 pub async fn find(

@@ -14,11 +14,13 @@ use crate::http::extract::{Json, Path};
 use crate::http::{Code, FieldError, Problem, class};
 use crate::idempotency::IdempotencyKey;
 use crate::ids::MemberId;
+use crate::lock::Locks;
 
 /// What the handlers here need of the application.
 #[derive(Debug, Clone)]
 pub struct Points {
     pub database: Database,
+    pub locks: Locks,
 }
 
 pub fn routes(points: Points) -> OpenApiRouter {
@@ -91,7 +93,7 @@ async fn answer(
     body: PointsBody,
 ) -> Result<Json<PointEntry>, Problem> {
     let wish = wish(member, operation, body)?;
-    let entry = super::fulfil(&points.database, ctx, &wish).await?;
+    let entry = super::fulfil(&points.database, &points.locks, ctx, &wish).await?;
     Ok(Json(entry))
 }
 
@@ -130,6 +132,8 @@ impl From<PointError> for Problem {
             PointError::Insufficient => Self::new(Code::InsufficientPoints),
             PointError::KeyReused => Self::new(Code::IdempotencyKeyReused),
             PointError::Contended => Self::new(Code::PointsContended),
+            PointError::LockLost => Self::new(Code::LockLost),
+            PointError::Lock(error) => error.into(),
             PointError::Database(error) => error.into(),
         }
     }

@@ -1,8 +1,8 @@
 //! Moves a balance, by the lock that `point.lock` names.
 //!
 //! All of them run within the transaction that also writes the ledger, at READ COMMITTED: a read after a
-//! wait sees what the other transaction has committed. A lock that is held outside of the database would go
-//! around that transaction, and not in here.
+//! wait sees what the other transaction has committed. Locks in Redis are held around that transaction, see
+//! `holder.rs`, and not in here: what is left to do is what is done without a lock.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::store;
 use crate::context::RequestContext;
 use crate::database::DatabaseError;
 use crate::ids::MemberId;
+use crate::lock::{self, Fence};
 use crate::strategy::LockStrategy;
 
 /// Spreads writers that lost to each other; about the time that the winner's commit takes.
@@ -25,6 +26,8 @@ pub(super) enum Moved {
     NoAccount,
     /// An optimistic writer came second too often.
     Contended,
+    /// A later holder of the lock has been here.
+    LockLost,
 }
 
 pub(super) async fn change(
@@ -32,26 +35,34 @@ pub(super) async fn change(
     ctx: &RequestContext,
     member: MemberId,
     change: i64,
+    fence: Option<Fence>,
 ) -> Result<Moved, DatabaseError> {
     match ctx.knobs().point_lock {
-        LockStrategy::None => unguarded(transaction, ctx, member, change).await,
+        LockStrategy::None
+        | LockStrategy::RedisSimple
+        | LockStrategy::RedisSpin
+        | LockStrategy::RedisPubsub => {
+            without_row_lock(transaction, ctx, member, change, fence).await
+        }
         LockStrategy::Row => under_row_lock(transaction, ctx, member, change).await,
         LockStrategy::Optimistic => by_version(transaction, ctx, member, change).await,
         LockStrategy::Increment => in_the_database(transaction, ctx, member, change).await,
     }
 }
 
-/// The mistake: between the read and the write anybody may change the balance, and that change is lost.
-async fn unguarded(
+/// Between the read and the write anybody may change the balance whom no lock in Redis keeps away, and that
+/// change is lost.
+async fn without_row_lock(
     transaction: &mut PgConnection,
     ctx: &RequestContext,
     member: MemberId,
     change: i64,
+    fence: Option<Fence>,
 ) -> Result<Moved, DatabaseError> {
     let Some(account) = store::find_account(transaction, ctx, member).await? else {
         return Ok(Moved::NoAccount);
     };
-    write(transaction, ctx, member, account.balance + change).await
+    write(transaction, ctx, member, account.balance + change, fence).await
 }
 
 async fn under_row_lock(
@@ -63,7 +74,7 @@ async fn under_row_lock(
     let Some(account) = store::find_and_lock_account(transaction, ctx, member).await? else {
         return Ok(Moved::NoAccount);
     };
-    write(transaction, ctx, member, account.balance + change).await
+    write(transaction, ctx, member, account.balance + change, None).await
 }
 
 async fn write(
@@ -71,12 +82,17 @@ async fn write(
     ctx: &RequestContext,
     member: MemberId,
     new: i64,
+    fence: Option<Fence>,
 ) -> Result<Moved, DatabaseError> {
     if new < 0 {
         return Ok(Moved::Insufficient);
     }
-    store::write_balance(transaction, ctx, member, new).await?;
-    Ok(Moved::To(new))
+    ctx.simulate_work().await;
+    if store::write_balance(transaction, ctx, member, new, fence).await? {
+        return Ok(Moved::To(new));
+    }
+    lock::fenced_off("point");
+    Ok(Moved::LockLost)
 }
 
 async fn by_version(
@@ -97,6 +113,7 @@ async fn by_version(
         if new < 0 {
             return Ok(Moved::Insufficient);
         }
+        ctx.simulate_work().await;
         if store::write_balance_of_version(transaction, ctx, member, new, account.version).await? {
             return Ok(Moved::To(new));
         }

@@ -1,6 +1,7 @@
 //! Points: a balance for each member, and the ledger of its changes.
 //!
-//! Invariant, with every `point.lock` but `none`: a balance is never negative and is the sum of its ledger.
+//! Invariant, with every `point.lock` but `none` and with the right `point.lock_key`, as long as no holder of a
+//! lock outlives its lease or is fenced off then: a balance is never negative and is the sum of its ledger.
 //! Both change in one transaction, and what guards a charge guards a use. With every lock: a request of one
 //! idempotency key moves points once, and an order takes points once and gives them back once.
 
@@ -9,6 +10,7 @@ pub mod api;
 mod balance;
 mod config;
 mod entry;
+mod holder;
 mod orders;
 mod store;
 
@@ -20,12 +22,14 @@ use utoipa::ToSchema;
 pub use amount::{Amount, AmountError};
 pub use config::PointConfig;
 pub use entry::{EntryKind, PointEntry};
+pub use holder::Holder;
 pub use orders::{give_back, spend};
 
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};
 use crate::idempotency::IdempotencyKey;
 use crate::ids::MemberId;
+use crate::lock::{LockError, Locks};
 use balance::Moved;
 
 /// What a member has.
@@ -45,8 +49,19 @@ pub enum PointError {
     KeyReused,
     #[error("too many others changed the points of this member at the same time")]
     Contended,
+    #[error("a later holder of the lock has been here")]
+    LockLost,
+    #[error(transparent)]
+    Lock(#[from] LockError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl PointError {
+    /// Whether points may have moved all the same.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_uncertain())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +104,11 @@ pub async fn balance(
 /// request may succeed later.
 pub async fn fulfil(
     database: &Database,
+    locks: &Locks,
     ctx: &RequestContext,
     wish: &Wish,
 ) -> Result<PointEntry, PointError> {
-    let refusal = match attempt(database, ctx, wish).await {
+    let refusal = match attempt(database, locks, ctx, wish).await {
         // The key is taken, or the points are gone because this very request has used them before.
         Err(refusal @ (PointError::KeyReused | PointError::Insufficient)) => refusal,
         result => return result,
@@ -112,16 +128,17 @@ pub async fn fulfil(
 /// there, and nothing but `point.lock` is to decide who waits for whom.
 async fn attempt(
     database: &Database,
+    locks: &Locks,
     ctx: &RequestContext,
     wish: &Wish,
 ) -> Result<PointEntry, PointError> {
-    if let Some(entry) = attempt_with_account(database, ctx, wish).await? {
+    if let Some(entry) = attempt_with_account(database, locks, ctx, wish).await? {
         return Ok(entry);
     }
     let mut connection = database.acquire(ctx).await?;
     store::open_account(&mut connection, ctx, wish.member).await?;
     drop(connection);
-    attempt_with_account(database, ctx, wish)
+    attempt_with_account(database, locks, ctx, wish)
         .await?
         .ok_or(PointError::MemberNotFound)
 }
@@ -129,17 +146,33 @@ async fn attempt(
 /// `None`: there is no account.
 async fn attempt_with_account(
     database: &Database,
+    locks: &Locks,
+    ctx: &RequestContext,
+    wish: &Wish,
+) -> Result<Option<PointEntry>, PointError> {
+    let holder = Holder::take(database, locks, ctx, wish.member, wish.kind()).await?;
+    let result = attempt_as(&holder, database, ctx, wish).await;
+    let end_is_uncertain = result.as_ref().is_err_and(PointError::is_uncertain);
+    holder.release(end_is_uncertain).await;
+    result
+}
+
+async fn attempt_as(
+    holder: &Holder,
+    database: &Database,
     ctx: &RequestContext,
     wish: &Wish,
 ) -> Result<Option<PointEntry>, PointError> {
     let kind = wish.kind();
     let change = kind.sign() * wish.amount.points();
     let mut transaction = database.begin(ctx).await?;
-    let balance = match balance::change(&mut transaction, ctx, wish.member, change).await? {
+    let fence = holder.fence();
+    let balance = match balance::change(&mut transaction, ctx, wish.member, change, fence).await? {
         Moved::To(balance) => balance,
         Moved::NoAccount => return Ok(None),
         Moved::Insufficient => return Err(PointError::Insufficient),
         Moved::Contended => return Err(PointError::Contended),
+        Moved::LockLost => return Err(PointError::LockLost),
     };
     let key = &wish.key;
     let entry = store::append_of_key(

@@ -11,6 +11,7 @@ use crate::context::RequestContext;
 use crate::database::{DatabaseError, observed};
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{MemberId, OrderId};
+use crate::lock::Fence;
 
 #[derive(Debug, Clone, Copy, FromRow)]
 pub(super) struct Account {
@@ -74,20 +75,41 @@ pub(super) async fn find_and_lock_account(
     observed(ctx, "point.find_and_lock_account", query).await
 }
 
-/// Overwrites whatever the balance is by then.
+/// Overwrites whatever the balance is by then. `false`: the holder of the lock who writes this is not the last
+/// one that was announced, and nothing was written.
 pub(super) async fn write_balance(
     connection: &mut PgConnection,
     ctx: &RequestContext,
     member: MemberId,
     new: i64,
-) -> Result<(), DatabaseError> {
+    fence: Option<Fence>,
+) -> Result<bool, DatabaseError> {
     let query = sqlx::query(
-        "UPDATE point_accounts SET balance = $2, version = version + 1 WHERE member_id = $1",
+        "UPDATE point_accounts SET balance = $2, version = version + 1 \
+         WHERE member_id = $1 AND ($3::bigint IS NULL OR fence = $3)",
     )
     .bind(member)
     .bind(new)
+    .bind(fence.map(|fence| fence.0))
     .execute(connection);
-    observed(ctx, "point.write_balance", query).await?;
+    let written = observed(ctx, "point.write_balance", query).await?;
+    Ok(written.rows_affected() == 1)
+}
+
+/// From now on what earlier holders of the lock write is refused. Nothing happens where a later one was
+/// announced before, or where there is no account.
+pub(super) async fn announce(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    fence: Fence,
+) -> Result<(), DatabaseError> {
+    let query =
+        sqlx::query("UPDATE point_accounts SET fence = $2 WHERE member_id = $1 AND fence < $2")
+            .bind(member)
+            .bind(fence.0)
+            .execute(connection);
+    observed(ctx, "point.announce", query).await?;
     Ok(())
 }
 

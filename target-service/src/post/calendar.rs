@@ -1,7 +1,7 @@
 //! The calendar of a member's posts: how many on which day.
 
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use crate::database::Database;
 use crate::day::parse_day;
 use crate::ids::MemberId;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow, Serialize, Deserialize, ToSchema)]
 pub struct DayCount {
     pub date: NaiveDate,
     pub count: i64,
@@ -67,6 +67,18 @@ impl DayRange {
             return Err(DayRangeError::TooLong { days, max_days });
         }
         Ok(Self { from, to })
+    }
+
+    /// The whole of a year.
+    pub(super) fn year(year: i32) -> Option<Self> {
+        Some(Self {
+            from: NaiveDate::from_ymd_opt(year, 1, 1)?,
+            to: NaiveDate::from_ymd_opt(year, 12, 31)?,
+        })
+    }
+
+    pub(super) fn contains(self, day: NaiveDate) -> bool {
+        (self.from..=self.to).contains(&day)
     }
 
     pub fn from(self) -> NaiveDate {

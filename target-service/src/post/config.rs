@@ -1,4 +1,6 @@
-//! The configuration of the calendar (`calendar.`) and of likes (`likes.`).
+//! The configuration of the calendar (`calendar.`), of likes (`likes.`) and of the warm start (`prewarm.`).
+
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,28 @@ pub struct LikesConfig {
     /// With `strategy = "optimistic"`: how often a like is tried while others keep changing the same count,
     /// before it is answered by 503 `likes_contended`. Default 5. A knob.
     pub optimistic_attempts: u32,
+}
+
+/// What is put into the caches before the service is ready (`prewarm.`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrewarmConfig {
+    /// So many of the newest posts, as far as there is a cache; at most `cache.max_entries` are of use in
+    /// memory. Until they are there `/readyz` says that the cache is missing; when they cannot be read the
+    /// service goes on without. Default 0.
+    pub posts: u32,
+    /// After so long the service is ready with what is there. Default 30s.
+    #[serde(with = "crate::duration")]
+    pub timeout: Duration,
+}
+
+impl Default for PrewarmConfig {
+    fn default() -> Self {
+        Self {
+            posts: 0,
+            timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Default for CalendarConfig {

@@ -4,6 +4,7 @@
 //! by page, newest first, shows every post that existed at its first page exactly once.
 
 pub mod api;
+mod cached;
 mod calendar;
 mod config;
 mod contents;
@@ -11,13 +12,14 @@ mod likes;
 mod store;
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use thiserror::Error;
 use utoipa::ToSchema;
 
+pub use cached::PostCaches;
 pub use calendar::{DayCount, DayRange, DayRangeError, calendar};
-pub use config::{CalendarConfig, LikesConfig};
+pub use config::{CalendarConfig, LikesConfig, PrewarmConfig};
 pub use contents::{Contents, ContentsError};
 pub use likes::{Reaction, Wish, react};
 
@@ -26,7 +28,7 @@ use crate::database::{Database, DatabaseError};
 use crate::ids::{MemberId, PostId};
 use crate::page::{Page, PageSize};
 
-#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, Deserialize, ToSchema)]
 pub struct Post {
     pub id: PostId,
     pub member_id: MemberId,
@@ -37,7 +39,7 @@ pub struct Post {
     pub like_count: i64,
 }
 
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum PostError {
     #[error("there is no such post")]
     NotFound,

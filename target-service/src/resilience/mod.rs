@@ -9,6 +9,7 @@
 //! | [`bulkhead`] | calls under way at once | [`bulkhead::BulkheadError`] |
 //! | [`rate_limit`] | calls per second | [`rate_limit::RateLimitError`] |
 //! | [`adaptive_throttle`] | calls that would most likely be refused | [`adaptive_throttle::Throttled`] |
+//! | [`single_flight`] | how many do the same work at once | |
 //!
 //! Each part owns its `Config`, can be switched off by it, takes another one while it runs (`apply`), and
 //! shows what it does as metrics, under the name of its dependency. None of them knows another, HTTP or the
@@ -50,6 +51,7 @@ pub mod rate_limit;
 #[cfg(test)]
 mod recorded;
 pub mod retry;
+pub mod single_flight;
 pub mod timeout;
 mod window;
 

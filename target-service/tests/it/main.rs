@@ -1,9 +1,12 @@
 //! Against the real service and a real PostgreSQL. `./squall test` provides the database.
 // Counts are compared as they are exposed: as doubles that hold whole numbers.
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
+// The service's layers are types within types, and a test holds all of them at once.
+#![recursion_limit = "256"]
 
 mod admin;
 mod bodies;
+mod cache;
 mod calendar;
 mod check;
 mod checkout;
@@ -14,11 +17,13 @@ mod http;
 mod layering;
 mod lifecycle;
 mod likes;
+mod lock;
 mod logs;
 mod member;
 mod no_http;
 mod openapi;
 mod order;
+mod outbox;
 mod overload;
 mod paging;
 mod payment;

@@ -38,6 +38,9 @@ pub(super) async fn calendar(
 ) -> Result<Json<Vec<DayCount>>, Problem> {
     let range = DayRange::parse(&query.from, &query.to, ctx.knobs().calendar_max_days)
         .map_err(|error| Problem::invalid_field(error.field(), error.code(), error.to_string()))?;
-    let days = crate::post::calendar(&posts.database, &ctx, author, range).await?;
+    let days = posts
+        .caches
+        .calendar(&posts.database, &ctx, author, range)
+        .await?;
     Ok(Json(days))
 }

@@ -68,6 +68,7 @@ async fn answer(
         },
     )
     .await?;
+    posts.caches.liked(&posts.database, &ctx, post).await;
     Ok(Json(Likes {
         post_id: post,
         member_id: member,

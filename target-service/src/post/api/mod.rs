@@ -3,6 +3,8 @@
 mod calendar;
 mod likes;
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -12,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Contents, Post, PostError};
+use super::{Contents, Post, PostCaches, PostError};
 use crate::clock::Clock;
 use crate::context::{RequestContext, RouteClass};
 use crate::database::Database;
@@ -26,6 +28,7 @@ use crate::ids::{MemberId, PostId};
 #[derive(Debug, Clone)]
 pub struct Posts {
     pub database: Database,
+    pub caches: PostCaches,
     pub clock: Clock,
 }
 
@@ -69,6 +72,7 @@ async fn write(
     let now = posts.clock.now();
     let day = posts.clock.day_of(now);
     let post = super::write(&posts.database, &ctx, body.member_id, contents, now, day).await?;
+    posts.caches.written(&posts.database, &ctx, &post).await;
     let location = format!("/posts/{}", post.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(post)).into_response())
 }
@@ -82,8 +86,8 @@ async fn find(
     State(posts): State<Posts>,
     ctx: RequestContext,
     Path(id): Path<PostId>,
-) -> Result<Json<Post>, Problem> {
-    Ok(Json(super::find(&posts.database, &ctx, id).await?))
+) -> Result<Json<Arc<Post>>, Problem> {
+    Ok(Json(posts.caches.find(&posts.database, &ctx, id).await?))
 }
 
 /// Which page: by `cursor`, or with `page` by offset; not both.

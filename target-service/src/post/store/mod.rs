@@ -104,6 +104,22 @@ pub(super) async fn list_before(
     observed(ctx, "post.list_before", query).await
 }
 
+/// The newest of all posts, newest first, below the position `before`.
+pub(super) async fn newest_before(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    likes: LikesStrategy,
+    before: i64,
+    number: i64,
+) -> Result<Vec<Post>, DatabaseError> {
+    let query = sqlx::query_as(select_posts!("p.id < $2 ORDER BY p.id DESC LIMIT $3"))
+        .bind(likes.derives_count())
+        .bind(before)
+        .bind(number)
+        .fetch_all(connection);
+    observed(ctx, "post.newest_before", query).await
+}
+
 /// Newest first, after `skipped` posts, which the database reads and throws away; one row more than
 /// the page shows.
 pub(super) async fn list_after_skipping(

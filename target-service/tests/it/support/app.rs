@@ -49,7 +49,11 @@ impl TestApp {
 
     /// Listening, and not more.
     pub async fn not_ready(settings: Settings<'_>) -> Self {
-        let database = TestDatabase::create().await;
+        Self::on(TestDatabase::create().await, settings).await
+    }
+
+    /// The same on a database that holds something already.
+    pub async fn on(database: TestDatabase, settings: Settings<'_>) -> Self {
         let url = database.url();
         let settings = [&[("db.url", url.as_str())], settings].concat();
         let mut process = command(&settings)
@@ -178,6 +182,12 @@ impl TestApp {
         self.process.kill().await.unwrap();
     }
 
+    /// Ends the service and keeps what it has written.
+    pub async fn into_database(mut self) -> TestDatabase {
+        self.kill().await;
+        self.database
+    }
+
     /// Waits for the end of the process; its exit code.
     pub async fn exit_code(&mut self) -> Option<i32> {
         self.process.wait().await.unwrap().code()
@@ -196,6 +206,8 @@ pub fn command(settings: &[(&str, &str)]) -> Command {
     // Tests that count connections and statements count those of requests.
     command.env("TARGET_SERVICE__FLOW__SETTLEMENT", "false");
     command.env("TARGET_SERVICE__SURVEY__FOLDING", "false");
+    command.env("TARGET_SERVICE__OUTBOX__RELAY", "false");
+    command.env("TARGET_SERVICE__OUTBOX__CONSUMER", "false");
     for (key, value) in settings {
         command.env(
             format!("TARGET_SERVICE__{}", key.to_uppercase().replace('.', "__")),

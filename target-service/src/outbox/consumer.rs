@@ -1,0 +1,95 @@
+//! Has the events handled that come through the stream.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use metrics::counter;
+use tokio_util::sync::CancellationToken;
+
+use super::OutboxError;
+use super::inbox::Inbox;
+use super::stream::{Entry, Stream};
+use crate::context::RequestContext;
+use crate::ids::RequestId;
+use crate::knobs::KnobStore;
+use crate::redis::RedisError;
+
+/// After a failure.
+const REST: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    pub stream: Stream,
+    pub inbox: Inbox,
+    pub retry_after: Duration,
+}
+
+impl Consumer {
+    /// Until it is told to stop. Stopping breaks off what is under way, as a crash would.
+    pub async fn run(self, knobs: KnobStore, stop: CancellationToken) {
+        let forever = async {
+            loop {
+                let ctx = RequestContext::new(RequestId::generate(), None, knobs.snapshot());
+                if let Err(error) = Box::pin(self.consume(&ctx, &knobs)).await {
+                    tracing::debug!(%error, "events wait in the stream");
+                    counter!("target_outbox_consumer_errors_total").increment(1);
+                    tokio::time::sleep(REST).await;
+                }
+            }
+        };
+        stop.run_until_cancelled(forever).await;
+    }
+
+    async fn consume(&self, ctx: &RequestContext, knobs: &KnobStore) -> Result<(), OutboxError> {
+        let again = self.stream.read_again(ctx, self.retry_after).await;
+        let new = match again {
+            Ok(entries) => {
+                self.handle_all(ctx, entries).await?;
+                // So that what is to be tried again is not late for want of something new.
+                self.stream.read(ctx, self.retry_after).await
+            }
+            Err(error) => Err(error),
+        };
+        match new {
+            Ok(entries) => {
+                // The knobs may have changed during the wait.
+                let ctx = RequestContext::new(ctx.id().clone(), None, knobs.snapshot());
+                self.handle_all(&ctx, entries).await
+            }
+            // A Redis that is new, or has lost its data, knows no group.
+            Err(RedisError::Refused(_)) => Ok(self.stream.make_group(ctx).await?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// All at once: one that takes long keeps only its own batch waiting.
+    async fn handle_all(
+        &self,
+        ctx: &RequestContext,
+        entries: Vec<Entry>,
+    ) -> Result<(), OutboxError> {
+        let received = join_all(entries.iter().map(|entry| self.handle(ctx, entry))).await;
+        let done: Vec<String> = entries
+            .into_iter()
+            .zip(received)
+            .filter(|(_, is_done)| *is_done)
+            .map(|(entry, _)| entry.id)
+            .collect();
+        if done.is_empty() {
+            return Ok(());
+        }
+        Ok(self.stream.done(ctx, &done).await?)
+    }
+
+    async fn handle(&self, ctx: &RequestContext, entry: &Entry) -> bool {
+        let Some(event) = &entry.event else {
+            tracing::error!(entry = entry.id, "an entry of the stream is no event");
+            return true;
+        };
+        let received = self.inbox.receive(ctx, event).await;
+        received.unwrap_or_else(|error| {
+            tracing::debug!(%event, %error, "an event is not handled yet");
+            false
+        })
+    }
+}

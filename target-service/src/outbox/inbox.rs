@@ -1,0 +1,57 @@
+//! Takes events in: has those handled that were not handled before.
+
+use std::sync::Arc;
+
+use metrics::{counter, histogram};
+
+use super::event::Event;
+use super::{Handler, fault, store};
+use crate::context::RequestContext;
+use crate::database::{Database, DatabaseError};
+use crate::strategy::OutboxFault;
+
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    pub database: Database,
+    pub handler: Arc<dyn Handler>,
+}
+
+impl Inbox {
+    /// `false`: it could not be handled and has to come again. No connection is held while it is handled:
+    /// that may take long.
+    pub async fn receive(
+        &self,
+        ctx: &RequestContext,
+        event: &Event,
+    ) -> Result<bool, DatabaseError> {
+        let mut connection = self.database.acquire(ctx).await?;
+        let is_open = store::is_open(&mut connection, ctx, event.id).await?;
+        drop(connection);
+        if !is_open {
+            count("duplicate");
+            return Ok(true);
+        }
+        fault::pass(ctx, OutboxFault::BeforeHandle);
+        if let Err(error) = self.handler.handle(ctx, event).await {
+            tracing::debug!(%event, %error, "an event is not handled yet");
+            count("failed");
+            return Ok(false);
+        }
+        fault::pass(ctx, OutboxFault::AfterHandle);
+        let mut connection = self.database.acquire(ctx).await?;
+        match store::mark_delivered(&mut connection, ctx, event.id).await? {
+            Some(delay) => {
+                histogram!("target_outbox_delay_seconds").record(delay);
+                count("handled");
+            }
+            // Somebody else was faster.
+            None => count("duplicate"),
+        }
+        fault::pass(ctx, OutboxFault::AfterDelivery);
+        Ok(true)
+    }
+}
+
+fn count(outcome: &'static str) {
+    counter!("target_outbox_received_total", "outcome" => outcome).increment(1);
+}

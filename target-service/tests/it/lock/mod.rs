@@ -1,0 +1,5 @@
+//! Locks: what every way to lock must do, with everything that can go wrong.
+
+mod held;
+mod orders;
+mod suite;
