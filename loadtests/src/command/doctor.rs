@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::output::say;
 use crate::environment::{Account, EnvironmentError, Programs, Root, raise_file_limit, version_of};
 
 /// A database of a million posts with its working space.
@@ -26,8 +27,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
             Ok(found) => ("ok     ", found),
             Err(wrong) => ("MISSING", wrong),
         };
-        println!("{mark}  {:<16} {}", item.name, item.purpose);
-        println!("         {:<16} {text}", "");
+        say(format_args!("{mark}  {:<16} {}", item.name, item.purpose));
+        say(format_args!("         {:<16} {text}", ""));
     }
     let complete = items.iter().all(|item| item.state.is_ok());
     Ok(if complete {

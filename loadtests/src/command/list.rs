@@ -6,6 +6,7 @@ use crate::journey::Journeys;
 use crate::record::figures;
 use crate::scenario::{self, Options};
 
+use super::output::say;
 use super::{CommandResult, Exit, Failure};
 
 /// `squall list`
@@ -33,12 +34,12 @@ pub fn list(arguments: &ListArguments, journeys: &Journeys) -> CommandResult {
     let mut mistakes = Vec::new();
     for entry in &entries {
         match &entry.scenario {
-            Ok(summary) => println!(
+            Ok(summary) => say(format_args!(
                 "{:width$}  {}",
                 summary.name,
                 summary.title,
                 width = width.unwrap_or(0)
-            ),
+            )),
             Err(diagnostics) => mistakes.push(diagnostics.to_string()),
         }
     }
@@ -59,15 +60,15 @@ fn print_figures() {
         ("of an arm (arm.ARM.figure)", figures::ARM),
     ];
     for (title, table) in tables {
-        println!("Figures {title}:");
+        say(format_args!("Figures {title}:"));
         for figure in table {
-            println!(
+            say(format_args!(
                 "  {:24} {:14} {}",
                 figure.name,
                 figure.unit.label(),
                 figure.doc
-            );
+            ));
         }
-        println!();
+        say("");
     }
 }

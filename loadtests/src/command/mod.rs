@@ -11,6 +11,7 @@ mod git;
 pub mod internal;
 pub mod list;
 mod live;
+mod output;
 pub(crate) mod plans;
 mod progress;
 pub mod report;

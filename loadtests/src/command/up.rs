@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::environment::{self, Environment, Lab, Settings};
 use crate::scenario::{Edge, EnvironmentSpec, LabSpec};
 
+use super::output::say;
 use super::{CommandResult, Exit, Failure};
 
 /// Starts the environment, says where everything listens (with `json`: in one line of JSON, once
@@ -47,25 +48,25 @@ fn announce(environment: &Environment, json: bool) {
     let Some(lab) = environment.lab() else { return };
     let addresses = addresses(lab, &environment.base_url());
     if json {
-        println!("{addresses}");
+        say(&addresses);
         return;
     }
     for (name, address) in addresses.as_object().into_iter().flatten() {
         match address {
-            Value::String(address) => println!("{name:<14} {address}"),
+            Value::String(address) => say(format_args!("{name:<14} {address}")),
             Value::Object(proxies) => {
                 for (edge, address) in proxies {
-                    println!(
+                    say(format_args!(
                         "{:<14} {}",
                         format!("{edge} proxy"),
                         address.as_str().unwrap_or("")
-                    );
+                    ));
                 }
             }
             _ => {}
         }
     }
-    println!("Ctrl-C stops everything.");
+    say("Ctrl-C stops everything.");
 }
 
 fn addresses(lab: &Lab, service: &str) -> Value {

@@ -8,6 +8,7 @@ use crate::journey::Journeys;
 use crate::scenario::{self, EnvironmentSpec, Options};
 use crate::strategy;
 
+use super::output::say;
 use super::plans::{self, Prepared};
 use super::service_keys::{self, Checked};
 use super::{CommandResult, Exit, Failure};
@@ -35,7 +36,7 @@ pub fn validate(arguments: &ValidateArguments, journeys: &Journeys) -> CommandRe
         });
         match checked {
             Ok((prepared, keys)) => {
-                println!("{}", scenario::timeline(&prepared.plan));
+                say(scenario::timeline(&prepared.plan));
                 if let Checked::No(reason) = keys {
                     eprintln!("{name}: the keys of [service] were not checked: {reason}");
                 }

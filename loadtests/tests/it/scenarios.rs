@@ -189,6 +189,36 @@ fn retry_storm_boundary() {
     assert_the_gateway_was_disturbed(&record);
 }
 
+#[test]
+fn locks() {
+    let record = quick("locks");
+    let strategies = [
+        "none",
+        "row",
+        "optimistic",
+        "increment",
+        "redis_simple",
+        "redis_spin",
+        "redis_pubsub",
+    ];
+    for (arm, strategy) in record["arms"].as_array().unwrap().iter().zip(strategies) {
+        assert_eq!(arm["effective"]["service"]["point"]["lock"], strategy);
+        let lost = &arm["figures"]["lost_updates"];
+        assert!(
+            strategy == "none" || lost == &Value::from(0.0),
+            "{strategy}: {lost}"
+        );
+    }
+}
+
+#[test]
+fn lock_order() {
+    let record = quick("lock-order");
+    assert_eq!(record["arms"][0]["figures"]["oversold_coupons"], 0.0);
+    let mut phases = command::phases(&record).into_iter();
+    assert!(phases.any(|phase| phase["server"]["lock_acquired"].as_f64() > Some(0.0)));
+}
+
 /// Each was brought about by what the arms did, or there was no time to find out.
 fn assert_no_wrong_payments(record: &Value, but: &[&str]) {
     for arm in record["arms"].as_array().unwrap() {

@@ -175,6 +175,32 @@ pub const SERVER: &[Figure] = &[
         "Coupons that were issued.",
     ),
     counter(
+        "lock_commands",
+        "target_lock_commands_total",
+        "Commands that the service sent to Redis for its locks.",
+    ),
+    counter(
+        "lock_acquired",
+        "target_lock_acquired_total",
+        "Locks in Redis that were taken.",
+    ),
+    counter(
+        "lock_refused",
+        "target_lock_refused_total",
+        "Locks in Redis that were not had: held by others, not in time, or no Redis.",
+    ),
+    counter(
+        "lock_fenced_off",
+        "target_lock_fenced_off_total",
+        "Writes under a lock that were refused because a later holder had been there.",
+    ),
+    histogram(
+        "lock_wait_p99_ms",
+        Fold::Quantile(0.99),
+        "target_lock_wait_seconds",
+        "99th percentile of the wait for a lock in Redis.",
+    ),
+    counter(
         "redis_operations",
         "target_redis_operation_duration_seconds_count",
         "Commands, pipelines and scripts that the service sent to Redis, whatever their outcome.",
