@@ -65,16 +65,12 @@ fn complaint(plan: &Plan, arm: &Arm, refusal: &Refusal) -> String {
     let at = arm.service_keys.place(key);
     let at = at.map_or_else(whole, ToString::to_string);
     let last = key.rsplit('.').next().unwrap_or(key);
-    match unknown_field(reason) {
-        Some(known) => format!(
-            "{at}: unknown key \"service.{key}\"{}",
-            suggestion(last, known)
-        ),
-        None => {
-            let hint = hint(reason);
-            format!("{at}: \"service.{key}\" is refused by the service: {reason}{hint}")
-        }
+    if let Some(known) = unknown_field(reason) {
+        let suggestion = suggestion(last, known);
+        return format!("{at}: unknown key \"service.{key}\"{suggestion}");
     }
+    let hint = hint(reason);
+    format!("{at}: \"service.{key}\" is refused by the service: {reason}{hint}")
 }
 
 /// The service speaks of its own keys; some of them are set by a section of the scenario.

@@ -79,9 +79,9 @@ impl Lab {
             .map(|redis| on_edge(proxy.as_ref(), spec, Edge::Redis, &redis.address()))
             .transpose()?;
         let surroundings = Surroundings {
-            database_url: database.url(Role::Service, &database_address),
-            gateway_url: gateway_address.map(|address| format!("http://{address}")),
-            redis_url: redis_address.map(|address| redis::url(&address)),
+            database: database.url(Role::Service, &database_address),
+            gateway: gateway_address.map(|address| format!("http://{address}")),
+            redis: redis_address.map(|address| redis::url(&address)),
         };
         let service = Service::start(&run, &spec.service, &surroundings).await?;
         on_edge(proxy.as_ref(), spec, Edge::Client, service.address())?;

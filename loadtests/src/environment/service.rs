@@ -174,14 +174,14 @@ pub fn database_variable(url: &str) -> (&'static str, OsString) {
     ("TARGET_SERVICE__DB__URL", url.into())
 }
 
-/// What an instance depends on, as it is told of it.
+/// What an instance depends on: the addresses that it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
-    pub database_url: String,
+    pub database: String,
     /// `None`: the lab has no payment gateway, and the service hears of none.
-    pub gateway_url: Option<String>,
+    pub gateway: Option<String>,
     /// `None`: the lab has no Redis, and the service hears of none.
-    pub redis_url: Option<String>,
+    pub redis: Option<String>,
 }
 
 /// What the lab decides, and no scenario: pointers into the configuration.
@@ -201,11 +201,11 @@ pub(super) fn with_addresses(
     admin: u16,
 ) -> Table {
     let mut config = config.clone();
-    put(&mut config, DATABASE, &surroundings.database_url);
-    if let Some(url) = &surroundings.gateway_url {
+    put(&mut config, DATABASE, &surroundings.database);
+    if let Some(url) = &surroundings.gateway {
         put(&mut config, GATEWAY, url);
     }
-    if let Some(url) = &surroundings.redis_url {
+    if let Some(url) = &surroundings.redis {
         put(&mut config, REDIS, url);
     }
     put(&mut config, LISTEN, &format!("127.0.0.1:{port}"));
@@ -254,9 +254,9 @@ mod tests {
             .parse()
             .unwrap();
         let mut surroundings = Surroundings {
-            database_url: "postgres://there".to_owned(),
-            gateway_url: None,
-            redis_url: None,
+            database: "postgres://there".to_owned(),
+            gateway: None,
+            redis: None,
         };
         let without = with_addresses(&config, &surroundings, 1, 2);
         assert_eq!(without["db"]["pool"]["max_size"].as_integer(), Some(7));
@@ -266,8 +266,8 @@ mod tests {
         assert_eq!(without["payment"], config["payment"]);
         assert!(!without.contains_key("redis"));
 
-        surroundings.gateway_url = Some("http://there".to_owned());
-        surroundings.redis_url = Some("redis://there/".to_owned());
+        surroundings.gateway = Some("http://there".to_owned());
+        surroundings.redis = Some("redis://there/".to_owned());
         let with = with_addresses(&config, &surroundings, 1, 2);
         let gateway = &with["payment"]["gateway"];
         assert_eq!(gateway["url"].as_str(), Some("http://there"));

@@ -35,9 +35,9 @@ pub fn refusal(programs: &Programs, lab: &LabSpec) -> Result<Option<Refusal>, En
     };
     let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
     let surroundings = Surroundings {
-        database_url: NO_DATABASE.to_owned(),
-        gateway_url: lab.gateway.as_ref().map(|_| NO_GATEWAY.to_owned()),
-        redis_url: lab.redis.then(|| NO_REDIS.to_owned()),
+        database: NO_DATABASE.to_owned(),
+        gateway: lab.gateway.as_ref().map(|_| NO_GATEWAY.to_owned()),
+        redis: lab.redis.then(|| NO_REDIS.to_owned()),
     };
     let config = with_addresses(&lab.service, &surroundings, 0, 0);
     file.write_all(config.to_string().as_bytes())

@@ -194,13 +194,12 @@ impl<V: Cached, E> Errand<V, E> {
             return None;
         };
         let lives_for = entry.lives_for(now());
-        match remote.put(&self.ctx, &self.key, &bytes, lives_for).await {
-            Ok(before) => Some(before.as_deref().and_then(living_version)),
-            Err(_) => {
-                self.inner.meters.troubled(Trouble::Write);
-                self.redis_answers = false;
-                None
-            }
+        let put = remote.put(&self.ctx, &self.key, &bytes, lives_for).await;
+        if put.is_err() {
+            self.inner.meters.troubled(Trouble::Write);
+            self.redis_answers = false;
         }
+        let before = put.ok()?;
+        Some(before.as_deref().and_then(living_version))
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::support::{Proxy, TestApp, TestRedis, until};
 
-fn client(url: &str, options: Value) -> Redis {
+fn client(url: &str, options: &Value) -> Redis {
     let mut config = json!({ "url": url });
     config.as_object_mut().unwrap().extend(
         options
@@ -39,7 +39,7 @@ async fn client_id(redis: &Redis) -> Result<u64, RedisError> {
 #[tokio::test]
 async fn a_command_is_answered_and_its_connection_used_again() {
     let server = TestRedis::start().await;
-    let redis = client(&server.url(), json!({}));
+    let redis = client(&server.url(), &json!({}));
     let ctx = request();
     let set: String = redis
         .query(&ctx, "test", cmd("SET").arg("key").arg("value"))
@@ -63,7 +63,7 @@ async fn who_finds_all_connections_in_use_gives_up_waiting() {
     let server = TestRedis::start().await;
     let redis = client(
         &server.url(),
-        json!({ "pool": { "max_size": 1 }, "timeout": { "wait": "20ms" } }),
+        &json!({ "pool": { "max_size": 1 }, "timeout": { "wait": "20ms" } }),
     );
     let held = redis.acquire(&request()).await.unwrap();
     let refused = client_id(&redis).await;
@@ -82,7 +82,7 @@ async fn a_silent_server_is_waited_for_as_long_as_is_allowed_and_its_late_answer
     let url = format!("redis://{}/", proxy.address());
     let redis = client(
         &url,
-        json!({ "pool": { "max_size": 1 }, "timeout": { "command": "100ms", "connect": "20s", "wait": "20s" } }),
+        &json!({ "pool": { "max_size": 1 }, "timeout": { "command": "100ms", "connect": "20s", "wait": "20s" } }),
     );
     client_id(&redis).await.unwrap();
     proxy.stall();
@@ -112,7 +112,7 @@ async fn a_caller_who_leaves_takes_his_connection_along() {
     let server = TestRedis::start().await;
     let redis = client(
         &server.url(),
-        json!({ "pool": { "max_size": 1 }, "timeout": { "command": "20s" } }),
+        &json!({ "pool": { "max_size": 1 }, "timeout": { "command": "20s" } }),
     );
     let first = client_id(&redis).await.unwrap();
     let ctx = request();
@@ -128,7 +128,7 @@ async fn a_caller_who_leaves_takes_his_connection_along() {
 #[tokio::test]
 async fn a_deadline_ends_the_wait_for_redis() {
     let server = TestRedis::start().await;
-    let redis = client(&server.url(), json!({ "timeout": { "command": "20s" } }));
+    let redis = client(&server.url(), &json!({ "timeout": { "command": "20s" } }));
     let deadline = Instant::now() + Duration::from_millis(50);
     let ctx = RequestContext::new(RequestId::generate(), Some(deadline), Arc::default());
     let blocking = redis
@@ -145,7 +145,7 @@ async fn after_a_restart_one_command_is_lost_and_the_next_is_not() {
     let server = TestRedis::start().await;
     let redis = client(
         &server.url(),
-        json!({ "timeout": { "command": "20s", "connect": "20s" } }),
+        &json!({ "timeout": { "command": "20s", "connect": "20s" } }),
     );
     let (first, second) = (request(), request());
     let (one, two) = tokio::join!(redis.acquire(&first), redis.acquire(&second));
@@ -168,7 +168,7 @@ async fn after_a_restart_one_command_is_lost_and_the_next_is_not() {
 #[tokio::test]
 async fn what_redis_refuses_or_answers_amiss_is_told_apart_and_costs_no_connection() {
     let server = TestRedis::start().await;
-    let redis = client(&server.url(), json!({}));
+    let redis = client(&server.url(), &json!({}));
     let before = client_id(&redis).await.unwrap();
     let refused = redis
         .query::<redis::Value>(&request(), "test", &cmd("NONSENSE"))
@@ -187,7 +187,7 @@ async fn what_redis_refuses_or_answers_amiss_is_told_apart_and_costs_no_connecti
 #[tokio::test]
 async fn who_listens_hears_what_is_published_and_learns_of_the_end() {
     let server = TestRedis::start().await;
-    let redis = client(&server.url(), json!({}));
+    let redis = client(&server.url(), &json!({}));
     let mut listener = redis.listen().await.unwrap();
     listener.subscribe("news").await.unwrap();
     let told: u64 = redis
