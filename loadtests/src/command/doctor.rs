@@ -55,7 +55,7 @@ fn examine(programs: &Programs) -> Vec<Item> {
         },
         Item {
             name: "redis-server",
-            purpose: "caches and locks: services, test",
+            purpose: "caches and locks: run and up with [redis], services, test",
             state: told(programs.redis()).map(|found| {
                 let version = version_of(&found).unwrap_or_default();
                 format!("{} ({version})", found.display())

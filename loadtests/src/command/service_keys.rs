@@ -66,10 +66,8 @@ fn complaint(plan: &Plan, arm: &Arm, refusal: &Refusal) -> String {
     let at = at.map_or_else(whole, ToString::to_string);
     let last = key.rsplit('.').next().unwrap_or(key);
     if let Some(known) = unknown_field(reason) {
-        return format!(
-            "{at}: unknown key \"service.{key}\"{}",
-            suggestion(last, known)
-        );
+        let suggestion = suggestion(last, known);
+        return format!("{at}: unknown key \"service.{key}\"{suggestion}");
     }
     let hint = hint(reason);
     format!("{at}: \"service.{key}\" is refused by the service: {reason}{hint}")

@@ -75,7 +75,7 @@ pub struct Present {
 #[derive(Debug)]
 pub struct Absent {
     entry: PathBuf,
-    _exclusive: File,
+    exclusive: File,
 }
 
 impl ClusterCache {
@@ -104,7 +104,7 @@ impl ClusterCache {
             } else if lock.try_lock().is_ok() && !is_complete(&entry) {
                 return Ok(Claim::Absent(Absent {
                     entry,
-                    _exclusive: lock,
+                    exclusive: lock,
                 }));
             } else if !waited {
                 run.say("waiting for another start to prepare the database");
@@ -167,7 +167,10 @@ impl Absent {
         let password = staged.join(PASSWORD);
         write_private(&password, &cluster.password)?;
         fs::rename(&cluster.data, staged.join(DATA)).map_err(moved(&cluster.data))?;
-        fs::rename(&staged, &self.entry).map_err(moved(&self.entry))
+        fs::rename(&staged, &self.entry).map_err(moved(&self.entry))?;
+        // What others have used while it was being made does not push it out again.
+        let _ = self.exclusive.set_modified(SystemTime::now());
+        Ok(())
     }
 }
 

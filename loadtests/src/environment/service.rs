@@ -182,10 +182,9 @@ pub fn database_variable(url: &str) -> (&'static str, OsString) {
     ("TARGET_SERVICE__DB__URL", url.into())
 }
 
-/// What an instance depends on, as it is told of it.
+/// What an instance depends on: the addresses that it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Its URL, as those of the others.
     pub database: String,
     /// `None`: the lab has no payment gateway, and the service hears of none.
     pub gateway: Option<String>,

@@ -44,12 +44,17 @@ impl TestRedis {
     fn spawn(&self) -> Child {
         let port = self.port.load(Ordering::Relaxed).to_string();
         let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", ""];
-        Command::new("redis-server")
-            .args(arguments)
-            .current_dir(std::env::temp_dir())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("these tests need a redis-server: run `./squall test`")
+        let start = |program: &&str| {
+            Command::new(program)
+                .args(arguments)
+                .current_dir(std::env::temp_dir())
+                .stdout(Stdio::null())
+                .spawn()
+                .ok()
+        };
+        let mut programs = ["redis-server", "valkey-server"].iter();
+        let started = programs.find_map(start);
+        started.expect("these tests need a redis-server on PATH: run `./squall test`")
     }
 
     async fn answers(&self) -> bool {
