@@ -21,7 +21,7 @@ use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
 use crate::post::PostCaches;
 use crate::redis::Redis;
-use crate::survey::{Fold, FoldSoon};
+use crate::survey::{Fold, FoldSoon, SurveyCache};
 use crate::telemetry::Exposition;
 
 /// How long the warm start waits for messages of other instances to be heard.
@@ -38,6 +38,7 @@ pub struct App {
     pub locks: Locks,
     pub caches: Caches,
     pub post_caches: PostCaches,
+    pub survey_cache: SurveyCache,
     /// The caches hold what they are to hold before the first request.
     pub is_prewarmed: Arc<AtomicBool>,
     /// Takes the payments of orders.
@@ -82,6 +83,7 @@ impl App {
             redis,
             locks,
             post_caches: PostCaches::open(&caches),
+            survey_cache: SurveyCache::open(&caches),
             caches,
             is_prewarmed: Arc::new(AtomicBool::new(config.prewarm.posts == 0)),
             knobs,
@@ -143,6 +145,7 @@ impl App {
         Fold {
             database: self.database.clone(),
             soon: self.fold_soon.clone(),
+            cache: self.survey_cache.clone(),
         }
     }
 

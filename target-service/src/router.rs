@@ -97,6 +97,7 @@ fn domains(app: &App) -> OpenApiRouter {
             database: database.clone(),
             clock,
             fold_soon: app.fold_soon.clone(),
+            cache: app.survey_cache.clone(),
         }))
         .merge(order::api::routes(Orders {
             database: database.clone(),

@@ -38,6 +38,8 @@ pub struct Trial {
 /// What the load is sent to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+// There is one for each trial: a box would save nothing.
+#[allow(clippy::large_enum_variant)]
 pub enum EnvironmentSpec {
     /// Somebody else's running service.
     External {

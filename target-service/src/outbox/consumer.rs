@@ -7,7 +7,7 @@ use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
 use super::OutboxError;
-use super::inbox::Inbox;
+use super::inbox::{AT_ONCE, Inbox};
 use super::stream::{Entry, Stream};
 use crate::context::RequestContext;
 use crate::ids::RequestId;
@@ -44,7 +44,7 @@ impl Consumer {
         let again = self.stream.read_again(ctx, self.retry_after).await;
         let new = match again {
             Ok(entries) => {
-                self.handle_all(ctx, entries).await?;
+                self.handle_all(ctx, &entries).await?;
                 // So that what is to be tried again is not late for want of something new.
                 self.stream.read(ctx, self.retry_after).await
             }
@@ -54,7 +54,7 @@ impl Consumer {
             Ok(entries) => {
                 // The knobs may have changed during the wait.
                 let ctx = RequestContext::new(ctx.id().clone(), None, knobs.snapshot());
-                self.handle_all(&ctx, entries).await
+                self.handle_all(&ctx, &entries).await
             }
             // A Redis that is new, or has lost its data, knows no group.
             Err(RedisError::Refused(_)) => Ok(self.stream.make_group(ctx).await?),
@@ -62,23 +62,21 @@ impl Consumer {
         }
     }
 
-    /// All at once: one that takes long keeps only its own batch waiting.
-    async fn handle_all(
-        &self,
-        ctx: &RequestContext,
-        entries: Vec<Entry>,
-    ) -> Result<(), OutboxError> {
-        let received = join_all(entries.iter().map(|entry| self.handle(ctx, entry))).await;
-        let done: Vec<String> = entries
-            .into_iter()
-            .zip(received)
-            .filter(|(_, is_done)| *is_done)
-            .map(|(entry, _)| entry.id)
-            .collect();
-        if done.is_empty() {
-            return Ok(());
+    /// Several at once: one that takes long keeps only those waiting that came with it.
+    async fn handle_all(&self, ctx: &RequestContext, entries: &[Entry]) -> Result<(), OutboxError> {
+        for some in entries.chunks(AT_ONCE) {
+            let handled = join_all(some.iter().map(|entry| self.handle(ctx, entry))).await;
+            let done: Vec<String> = some
+                .iter()
+                .zip(handled)
+                .filter(|(_, is_done)| *is_done)
+                .map(|(entry, _)| entry.id.clone())
+                .collect();
+            if !done.is_empty() {
+                self.stream.done(ctx, &done).await?;
+            }
         }
-        Ok(self.stream.done(ctx, &done).await?)
+        Ok(())
     }
 
     async fn handle(&self, ctx: &RequestContext, entry: &Entry) -> bool {

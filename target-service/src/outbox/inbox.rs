@@ -10,6 +10,10 @@ use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};
 use crate::strategy::OutboxFault;
 
+/// Events that are handled at the same time: each takes a database connection now and then, and those are the
+/// requests' too.
+pub(super) const AT_ONCE: usize = 8;
+
 #[derive(Debug, Clone)]
 pub struct Inbox {
     pub database: Database,

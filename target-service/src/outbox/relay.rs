@@ -7,7 +7,7 @@ use metrics::{counter, gauge};
 use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
-use super::inbox::Inbox;
+use super::inbox::{AT_ONCE, Inbox};
 use super::stream::Stream;
 use super::{OutboxError, RelaySoon, fault, store};
 use crate::context::RequestContext;
@@ -101,9 +101,11 @@ impl Relay {
         store::mark_published(&mut transaction, ctx, &events).await?;
         transaction.commit().await?;
         published(&events);
-        let received = events.iter().map(|event| inbox.receive(ctx, event));
-        for received in join_all(received).await {
-            received?;
+        for some in events.chunks(AT_ONCE) {
+            let received = some.iter().map(|event| inbox.receive(ctx, event));
+            for received in join_all(received).await {
+                received?;
+            }
         }
         Ok(events.len())
     }

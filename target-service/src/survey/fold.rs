@@ -11,8 +11,8 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::SurveyError;
 use super::store::counts::{self as store, Folded};
+use super::{SurveyCache, SurveyError};
 use crate::context::RequestContext;
 use crate::database::Database;
 use crate::ids::RequestId;
@@ -43,6 +43,7 @@ impl FoldSoon {
 pub struct Fold {
     pub database: Database,
     pub soon: FoldSoon,
+    pub cache: SurveyCache,
 }
 
 /// Where a fold has come to.
@@ -93,6 +94,9 @@ impl Fold {
         let Folded { events, oldest } = store::fold(&mut transaction, ctx, BATCH).await?;
         transaction.commit().await?;
         observe(events, oldest);
+        if events > 0 {
+            self.cache.changed(&self.database, ctx).await;
+        }
         Ok(if events == u64::from(BATCH) {
             Round::More
         } else {

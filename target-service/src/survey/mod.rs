@@ -6,6 +6,7 @@
 //! it (all others), and the [`fold`] takes an event out in the transaction that adds it.
 
 pub mod api;
+mod cached;
 mod config;
 mod counts;
 mod fold;
@@ -14,11 +15,12 @@ mod store;
 mod text;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use thiserror::Error;
 use utoipa::ToSchema;
 
+pub use cached::SurveyCache;
 pub use config::SurveyConfig;
 pub use fold::{Fold, FoldSoon};
 pub use likes::{Reaction, Wish, react};
@@ -29,7 +31,7 @@ use crate::database::{Database, DatabaseError, OnConstraint as _};
 use crate::ids::{MemberId, SurveyId};
 use crate::page::{Page, PageSize};
 
-#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, Deserialize, ToSchema)]
 pub struct Survey {
     pub id: SurveyId,
     /// Who asks.
@@ -50,7 +52,7 @@ pub struct Answer {
     pub answered_at: DateTime<Utc>,
 }
 
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum SurveyError {
     #[error("there is no such survey")]
     NotFound,
@@ -71,6 +73,14 @@ pub async fn create(
     store::insert(&mut connection, ctx, member, title, at)
         .await
         .on_constraint(store::AUTHOR, || SurveyError::MemberNotFound)
+}
+
+/// Surveys per page when nobody says how many.
+pub const USUAL_SIZE: i64 = 30;
+
+/// A page of [`USUAL_SIZE`].
+fn usual_size() -> PageSize {
+    PageSize::new(USUAL_SIZE).unwrap_or(PageSize::DEFAULT)
 }
 
 /// Newest first, below the position `before`.

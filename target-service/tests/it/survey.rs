@@ -312,3 +312,37 @@ async fn bad_input_is_refused_and_unknown_parties_are_not_found() {
     assert_eq!(asked.waiting_events().await, 0);
     assert_eq!(asked.shown(survey).await, (0, 0));
 }
+
+#[tokio::test]
+async fn the_first_page_comes_from_the_cache_and_every_change_of_it_is_seen() {
+    let asked = Asked::start(2, &[FOLDING, ("cache.tier", "local")]).await;
+    let member = asked.members[0];
+    // With counters nothing changes behind a writer's back.
+    asked.count_by("counters").await;
+    let survey = asked.survey().await;
+    assert_eq!(asked.shown(survey).await, (0, 0));
+    // Nobody tells the cache of what goes around the service.
+    sqlx::query("UPDATE surveys SET title = 'changed'")
+        .execute(&mut asked.app.connect().await)
+        .await
+        .unwrap();
+    let title = asked.app.get("/surveys").await.body["items"][0]["title"].clone();
+    assert_eq!(title, "tea?");
+    let title = asked.app.get("/surveys?size=1").await.body["items"][0]["title"].clone();
+    assert_eq!(title, "changed");
+    for mode in MODES {
+        asked.count_by(mode).await;
+        let survey = asked.survey().await;
+        assert_eq!(asked.shown(survey).await, (0, 0), "{mode}");
+        asked.answer(survey, member).await;
+        until(&format!("{mode}: the answer is shown"), async || {
+            asked.shown(survey).await == (1, 0)
+        })
+        .await;
+        asked.like(survey, member).await;
+        until(&format!("{mode}: the like is shown"), async || {
+            asked.shown(survey).await == (1, 1)
+        })
+        .await;
+    }
+}

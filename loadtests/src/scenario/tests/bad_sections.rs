@@ -98,7 +98,7 @@ fn environments_are_of_known_kinds_and_sizes() {
         ),
         (
             "[environment]\ndataset = { members = 5, survey_likes = 6 }\n",
-            "x.toml:11:39: \"survey_likes\" in environment.dataset is 6: a member likes a survey \
+            "x.toml:11:41: \"survey_likes\" in environment.dataset is 6: a member likes a survey \
           once, and there are 5 members",
         ),
         (

@@ -63,6 +63,7 @@ async fn answer(
         at: surveys.clock.now(),
     };
     let like_count = react(&surveys.database, &surveys.fold_soon, &ctx, reaction).await?;
+    surveys.cache.counted(&surveys.database, &ctx).await;
     Ok(Json(SurveyLikes {
         survey_id: survey,
         member_id: member,

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Answer, FoldSoon, Survey, SurveyError, Text, TextError};
+use super::{Answer, FoldSoon, Survey, SurveyCache, SurveyError, Text, TextError, USUAL_SIZE};
 use crate::clock::Clock;
 use crate::context::{RequestContext, RouteClass};
 use crate::database::Database;
@@ -19,12 +19,10 @@ use crate::http::extract::{Json, Path, Query};
 use crate::http::list::{List, page_size, position};
 use crate::http::{Code, Problem, class};
 use crate::ids::{MemberId, SurveyId};
+use crate::page::NEWEST;
 
 /// The list's own name, in its cursors.
 const LIST: &str = "surveys";
-
-/// Surveys per page when nobody says how many.
-const USUAL_SIZE: i64 = 30;
 
 /// What the handlers here need of the application.
 #[derive(Debug, Clone)]
@@ -32,6 +30,7 @@ pub struct Surveys {
     pub database: Database,
     pub clock: Clock,
     pub fold_soon: FoldSoon,
+    pub cache: SurveyCache,
 }
 
 pub fn routes(surveys: Surveys) -> OpenApiRouter {
@@ -69,7 +68,12 @@ async fn list(
 ) -> Result<Json<List<Survey>>, Problem> {
     let before = position(query.cursor.as_deref(), LIST)?;
     let size = page_size(query.size.or(Some(USUAL_SIZE)))?;
-    let page = super::list(&surveys.database, &ctx, before, size).await?;
+    let is_first_look = before == NEWEST && query.size.is_none();
+    let page = if is_first_look {
+        surveys.cache.newest(&surveys.database, &ctx).await?
+    } else {
+        super::list(&surveys.database, &ctx, before, size).await?
+    };
     Ok(Json(List::by_cursor(page, LIST)))
 }
 
@@ -95,6 +99,7 @@ async fn create(
     let title = Text::title(&body.title).map_err(|error| invalid("title", error))?;
     let now = surveys.clock.now();
     let survey = super::create(&surveys.database, &ctx, body.member_id, &title, now).await?;
+    surveys.cache.changed(&surveys.database, &ctx).await;
     Ok((StatusCode::CREATED, Json(survey)).into_response())
 }
 
@@ -130,6 +135,7 @@ async fn answer(
         surveys.clock.now(),
     )
     .await?;
+    surveys.cache.counted(&surveys.database, &ctx).await;
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
