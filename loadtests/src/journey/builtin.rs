@@ -130,7 +130,8 @@ async fn claim_coupon(user: &mut GooseUser) -> TransactionResult {
     struct Claim {
         member_id: u64,
     }
-    let (coupon, member_id) = draw(|population, _| population.claim(arrival::seq()))?;
+    let arrival = arrival::seq();
+    let (coupon, member_id) = draw(|population, _| population.claim(arrival))?;
     let request = json(
         Request::post(format!("/coupons/{coupon}/issues")),
         &Claim { member_id },
