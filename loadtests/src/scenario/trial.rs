@@ -66,7 +66,7 @@ pub struct LabSpec {
     pub edges: BTreeMap<Edge, EdgeConditions>,
     /// The payment provider; `None`: there is none, and the service hears of none.
     #[serde(default)]
-    pub gateway: Option<Box<GatewayBehaviour>>,
+    pub gateway: Option<GatewayBehaviour>,
     /// Whether there is a Redis; without one the service hears of none.
     #[serde(default)]
     pub redis: bool,

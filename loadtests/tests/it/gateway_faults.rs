@@ -172,7 +172,7 @@ async fn the_edge_to_it_can_be_cut_without_harm_to_its_ledger() {
 #[test]
 fn what_a_lab_cannot_have_is_refused_before_anything_starts() {
     let with = LabSpec {
-        gateway: Some(Box::default()),
+        gateway: Some(GatewayBehaviour::default()),
         ..lab_spec()
     };
     let check = |fault: Fault, lab: &LabSpec| {

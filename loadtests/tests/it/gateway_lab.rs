@@ -19,10 +19,10 @@ const END: Duration = Duration::from_millis(1_500);
 fn with_gateway() -> LabSpec {
     LabSpec {
         edges: [(Edge::Gateway, EdgeConditions::default())].into(),
-        gateway: Some(Box::new(GatewayBehaviour {
+        gateway: Some(GatewayBehaviour {
             capacity: 40,
             ..GatewayBehaviour::default()
-        })),
+        }),
         ..lab_spec()
     }
 }

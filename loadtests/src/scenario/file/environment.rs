@@ -81,7 +81,7 @@ pub(crate) fn lab(root: &mut Section<'_>) -> LabSpec {
         dataset: DEFAULT_DATASET,
         service,
         edges: BTreeMap::new(),
-        gateway: gateway::read(root).map(Box::new),
+        gateway: gateway::read(root),
         redis: has_redis(root),
         heal: DEFAULT_HEAL,
     };

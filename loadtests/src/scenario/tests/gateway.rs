@@ -35,7 +35,7 @@ fn without_the_section_there_is_no_gateway_and_an_empty_one_is_the_default() {
     let plan = plan_of(&format!("{PLAIN}[gateway]\n"));
     assert_eq!(
         lab(&plan.arms[0]).gateway,
-        Some(Box::new(GatewayBehaviour::default()))
+        Some(GatewayBehaviour::default())
     );
 }
 
@@ -75,8 +75,8 @@ gateway.latency = {{ fixed = "2s" }}
         error_share: 0.0,
         ..usual.clone()
     };
-    assert_eq!(lab(&plan.arms[0]).gateway, Some(Box::new(usual)));
-    assert_eq!(lab(&plan.arms[1]).gateway, Some(Box::new(narrow)));
+    assert_eq!(lab(&plan.arms[0]).gateway, Some(usual));
+    assert_eq!(lab(&plan.arms[1]).gateway, Some(narrow));
     let told = timeline(&plan);
     for line in [
         "gateway of as_it_is: latency 50ms (p99 300ms), capacity 40, rate limit 100, errors 0.1, \
