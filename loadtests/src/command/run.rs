@@ -14,7 +14,8 @@ use crate::lab::{Lab, LabError, LabSettings};
 use crate::measure::SampleFile;
 use crate::record::store::{RecordStore, StoreError};
 use crate::record::{
-    ArmFacts, Decisions, Machine, RecordDocument, RunFacts, SweepFacts, TrialRecord, Verdict,
+    ArmFacts, Decisions, Machine, RecordDocument, RepeatedTrial, RunFacts, SweepFacts, TrialRecord,
+    Verdict,
 };
 use crate::scenario::{Arm, Options, Plan, UrlLoad};
 use crate::strategy;
@@ -36,6 +37,10 @@ pub struct RunArguments {
     /// Repetitions of every arm, interleaved.
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
+    /// Trials in which the generator was at fault are run again, so often in the whole run at most; the
+    /// record says which and why.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub repeat_invalid: usize,
     /// The source of every random draw.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -120,7 +125,8 @@ pub fn run(arguments: &RunArguments, journeys: Journeys, interrupt: &Interrupt) 
             interrupt.stop.clone(),
         )
         .map_err(lab_failure)?;
-        verdicts.push(run_one(scenario, &mut lab, out, interrupt)?);
+        let repeats = arguments.repeat_invalid;
+        verdicts.push(run_one(scenario, &mut lab, out, repeats, interrupt)?);
         if interrupt.stop.is_cancelled() {
             break;
         }
@@ -206,6 +212,7 @@ fn run_one(
     scenario: &Prepared,
     lab: &mut Lab<'_>,
     out: &Path,
+    repeats: usize,
     interrupt: &Interrupt,
 ) -> Result<Verdict, Failure> {
     let Prepared { plan, judge } = scenario;
@@ -214,8 +221,11 @@ fn run_one(
     let mut strategy = strategy::of(plan, judge);
     let display = Display::new(plan, strategy.expected());
     let mut trials: Vec<TrialRecord> = Vec::new();
+    let mut repeated: Vec<RepeatedTrial> = Vec::new();
     let mut broken = None;
-    while let Some(trial) = strategy.next(&trials) {
+    while let Some(mut trial) = strategy.next(&trials) {
+        // Its place among all that were run, so that its ids are unlike those of any other.
+        trial.order += repeated.len() as u32;
         if interrupt.stop.is_cancelled() {
             break;
         }
@@ -230,10 +240,15 @@ fn run_one(
             }
         };
         running.finish(&record);
+        // Whether it is run again depends on the generator alone, and never on what the service did.
+        if !record.validity.is_valid() && !record.interrupted && repeated.len() < repeats {
+            repeated.push(RepeatedTrial::of(&record));
+            continue;
+        }
         store.write_trial(&record).map_err(not_kept)?;
         trials.push(record);
         let so_far = judge.decide(&trials, plan.quick, interrupt.stop.is_cancelled());
-        write(&store, &facts, &trials, so_far)?;
+        write(&store, &facts, &trials, &repeated, so_far)?;
     }
     let broken = match broken {
         // Nothing was measured: there is nothing to report.
@@ -243,7 +258,7 @@ fn run_one(
     // A run that broke off has not shown what it was to show, whatever its first trials say.
     let cut_short = broken.is_some() || interrupt.stop.is_cancelled();
     let decisions = judge.decide(&trials, plan.quick, cut_short);
-    let document = write(&store, &facts, &trials, decisions)?;
+    let document = write(&store, &facts, &trials, &repeated, decisions)?;
     super::report::write_reports(&store).with_context(|| {
         format!(
             "the record is kept, but not its report: make room, then `squall report {}`",
@@ -261,9 +276,11 @@ fn write(
     store: &RecordStore,
     facts: &RunFacts,
     trials: &[TrialRecord],
+    repeated: &[RepeatedTrial],
     decisions: Decisions,
 ) -> Result<RecordDocument, Failure> {
-    let document = RecordDocument::assemble(facts, trials, decisions);
+    let mut document = RecordDocument::assemble(facts, trials, decisions);
+    document.repeated = repeated.to_vec();
     store.write_document(&document).map_err(not_kept)?;
     Ok(document)
 }

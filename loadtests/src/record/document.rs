@@ -78,6 +78,9 @@ pub struct RecordDocument {
     #[serde(default)]
     pub search: Option<SearchRecord>,
     pub arms: Vec<ArmDocument>,
+    /// Trials that were run again, because in the first run the generator was at fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<RepeatedTrial>,
     pub claims: Vec<ClaimOutcome>,
     pub thresholds: Vec<ThresholdOutcome>,
     /// One row per arm, round and second.
@@ -112,6 +115,27 @@ pub struct RoundDocument {
     pub events: Vec<Event>,
     pub findings: Vec<Finding>,
     pub phases: Vec<PhaseRecord>,
+}
+
+/// A trial that says nothing about the service, and was run again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepeatedTrial {
+    pub arm: String,
+    pub round: u32,
+    pub started_at: Timestamp,
+    /// What was wrong with the generator.
+    pub reasons: Vec<String>,
+}
+
+impl RepeatedTrial {
+    pub fn of(record: &TrialRecord) -> Self {
+        Self {
+            arm: record.trial.arm.clone(),
+            round: record.trial.round,
+            started_at: record.started_at,
+            reasons: record.validity.reasons.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,6 +191,7 @@ impl RecordDocument {
                 })
                 .map(|arm| arm_document(arm, trials))
                 .collect(),
+            repeated: Vec::new(),
             search: decisions.search,
             claims: decisions.claims,
             thresholds: decisions.thresholds,

@@ -22,8 +22,8 @@ mod trial;
 pub use arm_figures::{ArmFigure, arm_figures};
 pub use books::{AccountRow, Books, BrokenEntry, CouponRow};
 pub use document::{
-    ArmDocument, ArmFacts, Decisions, RecordDocument, RoundDocument, RunFacts, SeriesRow,
-    SweepFacts,
+    ArmDocument, ArmFacts, Decisions, RecordDocument, RepeatedTrial, RoundDocument, RunFacts,
+    SeriesRow, SweepFacts,
 };
 pub use event_figures::BreakerState;
 pub use histograms::{HistogramError, new_histogram};

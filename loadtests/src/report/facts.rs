@@ -56,6 +56,17 @@ pub fn of(document: &RecordDocument) -> Table {
             table.push([format!("load of {arm}"), load(other)]);
         }
     }
+    for trial in &document.repeated {
+        table.push([
+            "run again".to_owned(),
+            format!(
+                "{}, round {}: {}",
+                trial.arm,
+                trial.round,
+                trial.reasons.join("; ")
+            ),
+        ]);
+    }
     if let Some(search) = &document.search {
         table.push([
             "search".to_owned(),

@@ -31,6 +31,7 @@ mod payment_check;
 mod playground;
 mod readme;
 mod redis_lab;
+mod repeated_trials;
 mod scenarios;
 mod service_keys;
 mod stopped_target;
