@@ -42,6 +42,11 @@ impl Display {
         }
     }
 
+    /// There will be one more than was thought.
+    pub fn expect_another(&mut self) {
+        self.trials += 1;
+    }
+
     /// Shows a trial until it is finished.
     pub fn trial(&self, trial: &Trial, progress: Arc<Progress>) -> Running {
         let title = format!(

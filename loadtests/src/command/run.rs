@@ -219,7 +219,7 @@ fn run_one(
     let facts = facts(plan);
     let store = RecordStore::create(out).map_err(not_kept)?;
     let mut strategy = strategy::of(plan, judge);
-    let display = Display::new(plan, strategy.expected());
+    let mut display = Display::new(plan, strategy.expected());
     let mut trials: Vec<TrialRecord> = Vec::new();
     let mut repeated: Vec<RepeatedTrial> = Vec::new();
     let mut broken = None;
@@ -243,6 +243,7 @@ fn run_one(
         // Whether it is run again depends on the generator alone, and never on what the service did.
         if !record.validity.is_valid() && !record.interrupted && repeated.len() < repeats {
             repeated.push(RepeatedTrial::of(&record));
+            display.expect_another();
             continue;
         }
         store.write_trial(&record).map_err(not_kept)?;
