@@ -145,19 +145,25 @@ async fn run_out(config: &Config, redis: &TestRedis) -> (Arc<Instance>, Arc<Orig
     (instance, origin)
 }
 
+async fn assert_old_is_served(
+    instance: &Instance,
+    origin: &Arc<Origin>,
+    times: usize,
+    config: &Config,
+) {
+    for _ in 0..times {
+        let value = instance.get(origin).await;
+        assert_eq!(value.as_deref(), Ok("old"), "{config:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stale_while_revalidate_lets_nobody_wait_for_a_load() {
     let redis = TestRedis::start().await;
     for config in combinations().filter(|config| config.guard == Guard::StaleWhileRevalidate) {
         let (instance, origin) = run_out(&config, &redis).await;
-        for _ in 0..MANY {
-            // The origin answers nobody: who waited for it would be here for ever.
-            assert_eq!(
-                instance.get(&origin).await.as_deref(),
-                Ok("old"),
-                "{config:?}"
-            );
-        }
+        // The origin answers nobody: who waited for it would be here for ever.
+        assert_old_is_served(&instance, &origin, MANY, &config).await;
         origin.until_fetches(2).await;
         origin.open();
         until("the new value is there", async || {
@@ -174,13 +180,7 @@ async fn with_a_lock_one_waits_for_the_load_and_the_others_take_the_old_value() 
         let (instance, origin) = run_out(&config, &redis).await;
         let loader = ask(&instance, &origin);
         origin.until_fetches(2).await;
-        for _ in 0..MANY {
-            assert_eq!(
-                instance.get(&origin).await.as_deref(),
-                Ok("old"),
-                "{config:?}"
-            );
-        }
+        assert_old_is_served(&instance, &origin, MANY, &config).await;
         if config.tier.is_remote() {
             let other = Instance::new(
                 &Config {
@@ -205,13 +205,7 @@ async fn an_old_value_that_may_be_served_is_better_than_a_failure() {
         let (instance, origin) = run_out(&config, &redis).await;
         origin.break_down();
         origin.open();
-        for _ in 0..3 {
-            assert_eq!(
-                instance.get(&origin).await.as_deref(),
-                Ok("old"),
-                "{config:?}"
-            );
-        }
+        assert_old_is_served(&instance, &origin, 3, &config).await;
         origin.recover();
         until("the new value is there", async || {
             instance.get(&origin).await.as_deref() == Ok("new")
