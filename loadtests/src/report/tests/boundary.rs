@@ -191,3 +191,21 @@ fn without_those_figures_there_is_no_such_chart() {
     assert!(!svg.contains("gateway</text>"), "nothing was spent there");
     assert!(!svg.contains(">before<"));
 }
+
+#[test]
+fn every_part_of_a_requests_time_has_a_colour_of_its_own() {
+    let parts = ["pool_wait", "sql", "gateway", "redis", "own"];
+    let report = with_split(|_, _| parts.iter().map(|part| (*part, 3.0)).collect());
+    let svg = chart(&report, "time-split.svg").unwrap();
+    let mut colours: Vec<&str> = (0..parts.len())
+        .map(|part| {
+            let rule = &svg[place(svg, &format!(".b{part}{{fill:"))..];
+            let colour = &rule[rule.find(':').unwrap()..rule.find('}').unwrap()];
+            place(svg, &format!("<rect class=\"b{part}\""));
+            colour
+        })
+        .collect();
+    colours.sort_unstable();
+    colours.dedup();
+    assert_eq!(colours.len(), parts.len(), "{colours:?}");
+}

@@ -10,7 +10,7 @@ const TOTAL: f64 = 64.0;
 const BAR: f64 = 18.0;
 const GROUP: f64 = 22.0;
 /// The colours of parts.
-const FILLS: usize = 4;
+const FILLS: usize = 5;
 
 /// The height of all bars with the names of their groups.
 pub(super) fn height(chart: &Chart) -> f64 {
