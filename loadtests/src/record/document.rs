@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::arm_figures::{ArmFigure, arm_figures, fold_rounds};
 use super::load_summary::LoadSummary;
+use super::row_lines;
 use super::{
     ClaimOutcome, Event, Finding, GitState, Machine, PhaseRecord, SearchRecord, SecondRecord,
     ThresholdOutcome, TrialRecord, Validity, Verdict,
@@ -84,6 +85,7 @@ pub struct RecordDocument {
     pub claims: Vec<ClaimOutcome>,
     pub thresholds: Vec<ThresholdOutcome>,
     /// One row per arm, round and second.
+    #[serde(serialize_with = "row_lines::serialize")]
     pub series: Vec<SeriesRow>,
 }
 

@@ -14,6 +14,7 @@ mod machine;
 mod outcome;
 mod payment_history;
 mod quantiles;
+mod row_lines;
 mod search;
 pub mod show;
 pub mod store;

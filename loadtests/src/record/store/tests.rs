@@ -51,6 +51,20 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
+fn every_second_is_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = stored(dir.path());
+    let text = fs::read_to_string(dir.path().join(RECORD_FILE)).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.trim().trim_end_matches(',')).ok())
+        .collect();
+    let seconds = lines.iter().filter(|line| line["second"].is_number());
+    assert!(!written.series.is_empty());
+    assert_eq!(seconds.count(), written.series.len());
+}
+
+#[test]
 fn the_json_has_the_documented_shape() {
     let dir = tempfile::tempdir().unwrap();
     stored(dir.path());
