@@ -27,7 +27,7 @@ use crate::knobs::Knobs;
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) connector: Connector,
-    pub(super) gate: Arc<Gate>,
+    pub(super) gate: Gate,
     pub(super) shelf: Shelf,
     pub(super) used: AtomicUsize,
     pub(super) knobs: ArcSwap<Knobs>,

@@ -10,6 +10,7 @@
 //! | [`rate_limit`] | calls per second | [`rate_limit::RateLimitError`] |
 //! | [`adaptive_throttle`] | calls that would most likely be refused | [`adaptive_throttle::Throttled`] |
 //! | [`single_flight`] | how many do the same work at once | |
+//! | [`places`] | what a bulkhead and the database's pool count with: places whose number can change | |
 //!
 //! Each part owns its `Config`, can be switched off by it, takes another one while it runs (`apply`), and
 //! shows what it does as metrics, under the name of its dependency. None of them knows another, HTTP or the
@@ -47,6 +48,7 @@ pub mod backoff;
 mod bucket;
 pub mod bulkhead;
 pub mod circuit_breaker;
+pub mod places;
 pub mod rate_limit;
 #[cfg(test)]
 mod recorded;

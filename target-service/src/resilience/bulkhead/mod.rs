@@ -8,7 +8,6 @@
 //! leaves the waiting room, however it leaves, frees its place there.
 
 mod meters;
-mod places;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use self::meters::{Meters, Reason};
-use self::places::{Places, Taken, UNLIMITED};
+use super::places::{Places, Taken, UNLIMITED};
 use crate::section::{OutOfRange, Settings};
 
 /// A change lets waiting calls in at once where there are more places; where there are fewer, the calls
@@ -158,6 +157,7 @@ impl Bulkhead {
         let ends_with_deadline = deadline.filter(|deadline| *deadline < end);
         timeout_at(ends_with_deadline.unwrap_or(end), self.places.take())
             .await
+            .map(|taken| taken.expect("a bulkhead gives places as long as it is there"))
             .map_err(|_| match ends_with_deadline {
                 Some(_) => BulkheadError::Deadline,
                 None => BulkheadError::WaitedTooLong { after: max_wait },
@@ -201,8 +201,6 @@ impl Drop for Waiting<'_> {
         let mut room = self.0.room();
         room.waiting -= 1;
         self.0.meters.waiting.set(room.waiting);
-        drop(room);
-        self.0.places.reclaim();
     }
 }
 
