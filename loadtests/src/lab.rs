@@ -2,6 +2,7 @@
 
 mod books;
 mod checks;
+mod deliveries;
 mod payments;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -27,7 +28,7 @@ use crate::record::figures::{self, Part};
 use crate::record::{Event, Finding, TrialRecord};
 use crate::scenario::{EnvironmentSpec, Lifetime, Process, Trial};
 
-use self::checks::{Checked, Checks};
+use self::checks::{Checked, Checks, Heard};
 
 #[derive(Debug, Error)]
 pub enum LabError {
@@ -207,7 +208,11 @@ impl<'a> Lab<'a> {
         let (Some(checks), Some(zero), false) = (checks, *zero, load.interrupted) else {
             return Checked::default();
         };
-        let compared = checks.compare(trial, load.told.take(), zero);
+        let heard = Heard {
+            payments: load.told.take(),
+            registered: std::mem::take(&mut load.registered),
+        };
+        let compared = checks.compare(trial, heard, zero);
         let compared = self.stop.run_until_cancelled(compared);
         self.control.block_on(compared).unwrap_or_default()
     }
@@ -286,7 +291,8 @@ impl<'a> Lab<'a> {
                     .events
                     .into_iter()
                     .chain(breakers::transitions(&readings))
-                    .chain(checked.healed),
+                    .chain(checked.healed)
+                    .chain(checked.delivered),
             ),
             findings: faults
                 .findings
@@ -295,6 +301,7 @@ impl<'a> Lab<'a> {
                 .collect(),
             violations: checked.violations,
             payments_tried: checked.tried,
+            deliveries: checked.deliveries,
             validity,
         }
     }

@@ -18,8 +18,8 @@ use thiserror::Error;
 use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
 use crate::strategy::{
-    CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, MailServer, OutboxFault,
-    SurveyCounts, WelcomeMail,
+    CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, MailServer, MessageIds,
+    OutboxFault, SurveyCounts, WelcomeMail,
 };
 
 /// What each of them does is said where the configuration key of the same name is declared.
@@ -118,6 +118,8 @@ pub struct Knobs {
     pub mail_slow_by: Duration,
     #[serde(rename = "mail.welcome")]
     pub mail_welcome: WelcomeMail,
+    #[serde(rename = "mail.message_ids")]
+    pub mail_message_ids: MessageIds,
     #[serde(rename = "flow.settle_after", with = "crate::duration")]
     pub flow_settle_after: Duration,
 }
@@ -162,6 +164,7 @@ impl Default for Knobs {
             mail_server: MailServer::default(),
             mail_slow_by: Duration::from_secs(5),
             mail_welcome: WelcomeMail::default(),
+            mail_message_ids: MessageIds::default(),
             flow_settle_after: Duration::from_secs(30),
         }
     }

@@ -165,6 +165,20 @@ pub enum WelcomeMail {
     Outbox,
     /// The mistake: before the registration is committed, which fails or waits with the mail server.
     Inline,
+    /// The mistake: straight after the commit, from memory alone. Nobody else knows that there is something
+    /// to send.
+    AfterCommit,
+}
+
+/// What the mail server knows a mail again by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageIds {
+    /// The same event has the same mail, however often it is handled.
+    #[default]
+    PerEvent,
+    /// The mistake: each attempt is another mail.
+    PerAttempt,
 }
 
 impl SurveyCounts {

@@ -3,7 +3,7 @@
 use toml::Table;
 
 use crate::environment::{self, EnvironmentError, Programs, Refusal};
-use crate::scenario::{Arm, EnvironmentSpec, Plan, suggestion};
+use crate::scenario::{Arm, EnvironmentSpec, Fault, Plan, suggestion};
 
 use super::Failure;
 
@@ -18,17 +18,23 @@ pub enum Checked {
 /// Has the service read each configuration that the plan would start it with, once. Every refusal
 /// comes out, with the place where its key was written.
 pub fn check(plan: &Plan, programs: &Programs) -> Result<Checked, Failure> {
-    let mut asked: Vec<&Table> = Vec::new();
+    let mut asked: Vec<(&Table, Option<&str>)> = Vec::new();
     let mut complaints: Vec<String> = Vec::new();
     for arm in &plan.arms {
         let EnvironmentSpec::Lab(lab) = &arm.environment else {
             continue;
         };
-        if asked.contains(&&lab.service) {
+        // One point is as good as another: a build has all of them or none.
+        let dies_at = arm.faults.iter().find_map(|span| match &span.fault {
+            Fault::CrashAt { point } => Some(&**point),
+            _ => None,
+        });
+        let question = (&lab.service, dies_at);
+        if asked.contains(&question) {
             continue;
         }
-        asked.push(&lab.service);
-        match environment::refusal(programs, lab) {
+        asked.push(question);
+        match environment::refusal(programs, lab, dies_at) {
             Ok(None) => {}
             Ok(Some(refusal)) => {
                 let complaint = complaint(plan, arm, &refusal);
@@ -77,6 +83,8 @@ fn complaint(plan: &Plan, arm: &Arm, refusal: &Refusal) -> String {
 fn hint(reason: &str) -> &'static str {
     if reason.contains("redis.url") {
         "; here: add [redis], which may be empty"
+    } else if reason.contains("fault-points") {
+        "; for `crash_at` build it with --features target-service/fault-points, as ./squall does"
     } else {
         ""
     }

@@ -22,6 +22,8 @@ pub struct LoadMeasurements {
     pub generator: GeneratorFacts,
     /// What clients were told of their payments, where there is a gateway.
     pub told: Option<Vec<Told>>,
+    /// The addresses of those who were told that they are registered.
+    pub registered: Vec<String>,
 }
 
 /// What the generator knows of itself.

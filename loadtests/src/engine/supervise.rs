@@ -117,6 +117,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
         seconds,
         generator,
         told: run.context.told.as_ref().map(ToldLog::take),
+        registered: run.context.registered.take(),
     })
 }
 

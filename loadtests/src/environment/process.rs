@@ -46,6 +46,7 @@ struct State {
     /// Its end has been asked for.
     expected: bool,
     last_status: Option<String>,
+    ended_at: Option<Instant>,
     succeeded: bool,
     unexpected: Vec<UnexpectedExit>,
     /// CPU time of those that ran before the present one.
@@ -107,6 +108,7 @@ impl ServerProcess {
             let mut state = shared.lock();
             state.pid = None;
             state.last_status = Some(status.clone());
+            state.ended_at = Some(Instant::now());
             state.succeeded = succeeded;
             let used = std::mem::take(&mut state.cpu_at_end);
             state.cpu_before += used;
@@ -152,6 +154,25 @@ impl ServerProcess {
     /// From now on its end is no surprise.
     pub fn expect_exit(&self) {
         self.state().expected = true;
+    }
+
+    /// From now on it may end by itself, and is asked to by somebody else.
+    pub fn let_end(&self) {
+        let mut state = self.state();
+        state.expected = true;
+        // The last look at what it has used: what comes between now and its end is not known.
+        state.cpu_at_end = state.pid.map_or(Duration::ZERO, tree_cpu);
+    }
+
+    /// It is to go on after all. `Err`: it has ended by itself, at this moment.
+    pub fn let_go_on(&self) -> Result<(), Option<Instant>> {
+        let mut state = self.state();
+        if state.pid.is_none() {
+            return Err(state.ended_at);
+        }
+        state.expected = false;
+        state.cpu_at_end = Duration::ZERO;
+        Ok(())
     }
 
     /// The ends that nobody asked for, each told once.

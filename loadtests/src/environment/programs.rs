@@ -104,7 +104,8 @@ impl Programs {
     }
 
     pub fn target_service(&self) -> Result<PathBuf, EnvironmentError> {
-        let package = "this repository: `cargo build --release -p target-service`";
+        let package =
+            "this repository: `cargo build --release -p target-service --features fault-points`";
         find(&self.own_dirs, "target-service")
             .ok_or_else(|| missing("target-service", &self.own_dirs, package))
     }

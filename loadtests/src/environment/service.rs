@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde::Deserialize;
@@ -20,6 +20,11 @@ use super::run::{Run, arguments};
 pub const NAME: &str = "service";
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
+
+/// The knob that says where the service dies on purpose.
+pub const FAULT_POINT: &str = "outbox.fault";
+/// A service that dies instead of answering has ended by then.
+const ARMED_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the instance listens, as it says itself in its first line of output.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -172,6 +177,35 @@ impl Service {
         block_on(answer::<Value>("the changed knobs", change)).map(drop)
     }
 
+    /// From now on it dies when an event comes to `point`, which may be before this returns.
+    pub fn arm(&self, point: &str) -> Result<(), EnvironmentError> {
+        self.process.let_end();
+        let armed = self.set_knob(FAULT_POINT, &point.into());
+        if armed.is_err() && self.process.wait_until_ended(ARMED_LIMIT) {
+            return Ok(());
+        }
+        if armed.is_err() {
+            // Dead by now after all, or to be told as a surprise.
+            let _ = self.process.let_go_on();
+        }
+        armed
+    }
+
+    /// It is not to die any more. Where it has died already, the moment.
+    pub fn disarm(&self) -> Result<Option<Instant>, EnvironmentError> {
+        if self.process.is_running() {
+            let disarmed = self.set_knob(FAULT_POINT, &"none".into());
+            if disarmed.is_err() && !self.process.wait_until_ended(ARMED_LIMIT) {
+                let _ = self.process.let_go_on();
+                disarmed?;
+            }
+        }
+        match self.process.let_go_on() {
+            Ok(()) => Ok(None),
+            Err(ended_at) => Ok(ended_at),
+        }
+    }
+
     fn knobs_url(&self) -> String {
         format!("{}/admin/knobs", self.admin_url())
     }
@@ -219,6 +253,11 @@ pub(super) fn with_addresses(
     put(&mut config, LISTEN, &format!("127.0.0.1:{port}"));
     put(&mut config, ADMIN, &format!("127.0.0.1:{admin}"));
     config
+}
+
+/// As [`put`], by the key's dotted name.
+pub(super) fn put_key(config: &mut Table, key: &str, value: &str) {
+    put(config, &format!("/{}", key.replace('.', "/")), value);
 }
 
 fn put(config: &mut Table, path: &str, value: &str) {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::error::EnvironmentError;
 use super::programs::Programs;
-use super::service::{Surroundings, with_addresses};
+use super::service::{FAULT_POINT, Surroundings, put_key, with_addresses};
 use crate::scenario::LabSpec;
 use serde::Deserialize;
 
@@ -26,7 +26,13 @@ pub struct Refusal {
 }
 
 /// `None`: it takes the lab's configuration of it, with the addresses that the lab adds.
-pub fn refusal(programs: &Programs, lab: &LabSpec) -> Result<Option<Refusal>, EnvironmentError> {
+///
+/// `dies_at`: a point at which it is to die later, which not every build does.
+pub fn refusal(
+    programs: &Programs,
+    lab: &LabSpec,
+    dies_at: Option<&str>,
+) -> Result<Option<Refusal>, EnvironmentError> {
     let program = programs.target_service()?;
     let failed = |source| EnvironmentError::File {
         what: "writing",
@@ -39,7 +45,10 @@ pub fn refusal(programs: &Programs, lab: &LabSpec) -> Result<Option<Refusal>, En
         gateway: lab.gateway.as_ref().map(|_| NO_GATEWAY.to_owned()),
         redis: lab.redis.then(|| NO_REDIS.to_owned()),
     };
-    let config = with_addresses(&lab.service, &surroundings, 0, 0);
+    let mut config = with_addresses(&lab.service, &surroundings, 0, 0);
+    if let Some(point) = dies_at {
+        put_key(&mut config, FAULT_POINT, point);
+    }
     file.write_all(config.to_string().as_bytes())
         .map_err(failed)?;
     ask(&program, file.path())

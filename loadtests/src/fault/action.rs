@@ -21,6 +21,8 @@ pub enum FaultError {
     Witness,
     #[error("the {0:?} does not run at this moment, so that there is nothing to kill")]
     NotRunning(Process),
+    #[error("no event came to {0}, and the service lives on")]
+    NotReached(String),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error(transparent)]
@@ -49,6 +51,17 @@ enum Remedy {
     SetKnob(String, Value),
     /// It was over by itself at this moment.
     Over(Instant),
+    /// The first instance dies there, or has died.
+    AfterCrash(String),
+}
+
+/// How a fault ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// The moment at which it was gone.
+    pub(super) at: Instant,
+    /// When a process died by itself that was to.
+    pub(super) crashed: Option<Instant>,
 }
 
 pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
@@ -64,9 +77,11 @@ pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
             process: Process::Gateway,
             kind: ProcessFault::Kill | ProcessFault::Restart,
         } => Err(FaultError::Witness),
-        Fault::Edge { .. } | Fault::Process { .. } | Fault::Gateway(_) | Fault::Knob { .. } => {
-            Ok(())
-        }
+        Fault::Edge { .. }
+        | Fault::Process { .. }
+        | Fault::Gateway(_)
+        | Fault::Knob { .. }
+        | Fault::CrashAt { .. } => Ok(()),
     }
 }
 
@@ -92,6 +107,11 @@ pub(super) fn begin<'a>(
             lab.service().set_knob(key, value)?;
             (Instant::now(), Remedy::SetKnob(key.clone(), before))
         }
+        Fault::CrashAt { point } => {
+            let begun = Instant::now();
+            lab.service().first().arm(point)?;
+            (begun, Remedy::AfterCrash(point.clone()))
+        }
     };
     Ok(Active {
         begun,
@@ -102,8 +122,11 @@ pub(super) fn begin<'a>(
 }
 
 impl Active<'_> {
-    /// The moment at which the fault was gone.
-    pub(super) fn end(self) -> Result<Instant, FaultError> {
+    pub(super) fn end(self) -> Result<Ended, FaultError> {
+        let mut ended = Ended {
+            at: Instant::now(),
+            crashed: None,
+        };
         match self.remedy {
             Remedy::RemoveFromEdge(edge, id) => {
                 let proxy = self.lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
@@ -116,9 +139,18 @@ impl Active<'_> {
             Remedy::Resume(Process::Redis) => redis(self.lab)?.process().resume(),
             Remedy::StartAgain(process) => start_again(self.lab, process)?,
             Remedy::SetKnob(key, before) => self.lab.service().set_knob(&key, &before)?,
-            Remedy::Over(ended) => return Ok(ended),
+            Remedy::Over(at) => return Ok(Ended { at, ..ended }),
+            Remedy::AfterCrash(point) => {
+                let first = self.lab.service().first();
+                ended.crashed = first.disarm()?;
+                if ended.crashed.is_none() {
+                    return Err(FaultError::NotReached(point));
+                }
+                first.start_again()?;
+            }
         }
-        Ok(Instant::now())
+        ended.at = Instant::now();
+        Ok(ended)
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::environment::Environment;
-use crate::record::{Event, Finding};
+use crate::record::{CRASHED, Event, Finding};
 use crate::scenario::{FaultSpan, LabSpec};
 
 pub use action::FaultError;
@@ -122,7 +122,11 @@ fn run(
             log.events.push(started);
             sleep_until(zero + span.end, stopped);
             match active.end() {
-                Ok(moment) => log.events.push(event("fault_end", moment, None)),
+                Ok(ended) => {
+                    let crash = ended.crashed.map(|at| event(CRASHED, at, None));
+                    log.events.extend(crash);
+                    log.events.push(event("fault_end", ended.at, None));
+                }
                 Err(error) => log
                     .findings
                     .push(finding(format!("{detail} did not end: {error}"))),

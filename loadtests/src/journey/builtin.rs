@@ -11,11 +11,12 @@ use std::sync::Arc;
 use super::arrival;
 use super::paying::{charge_points, checkout, pay_and_poll};
 use super::population::Population;
+use super::registering::register;
 use super::request::Request;
 use super::step::step;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 11] = [
+pub(super) const BUILT_IN: [(&str, &str); 12] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -42,6 +43,7 @@ pub(super) const BUILT_IN: [(&str, &str); 11] = [
         "claim_coupon",
         "a coupon claimed, each by twice as many members as can have it; sold out is an answer, too",
     ),
+    ("register", "a new member"),
 ];
 
 /// The transaction of that name.
@@ -63,6 +65,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "checkout" => transaction!(checkout),
         "charge_points" => transaction!(charge_points),
         "claim_coupon" => transaction!(claim_coupon),
+        "register" => transaction!(register),
         _ => return None,
     })
 }

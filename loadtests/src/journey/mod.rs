@@ -15,6 +15,7 @@ mod own;
 mod paying;
 mod population;
 mod prepared;
+mod registering;
 mod request;
 mod retry;
 mod retry_budget;

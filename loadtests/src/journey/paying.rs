@@ -221,13 +221,13 @@ fn tell(entry: Option<Entry>, id: Option<i64>, word: Word) {
 
 /// The place of the trial, then of the arrival in it, for 2^20 trials of 2^32 arrivals. It is above
 /// every id that the service gives an order, and still exact in programs that keep numbers as doubles.
-fn own_number() -> i64 {
+pub(super) fn own_number() -> i64 {
     const ABOVE_ORDERS: u64 = 1 << 52;
     let order = u64::from(arrival::run().order) & 0xf_ffff;
     (ABOVE_ORDERS | order << 32 | arrival::seq() & 0xffff_ffff).cast_signed()
 }
 
-fn own_key(number: i64) -> String {
+pub(super) fn own_key(number: i64) -> String {
     format!("{number:x}-{:016x}", arrival::draw(rand::Rng::next_u64))
 }
 

@@ -12,6 +12,7 @@ use super::cookies::client_with_cookies;
 use super::draws::DrawKey;
 use super::http::{Resource, Shared, Target};
 use super::population::Population;
+use super::registering::RegisteredLog;
 use super::retry_budget::RetryBudget;
 use super::told::ToldLog;
 
@@ -32,6 +33,7 @@ pub struct RunContext {
     pub(super) order: u32,
     /// What clients were told of their payments; `None`: there is no gateway to compare it with.
     pub told: Option<ToldLog>,
+    pub registered: RegisteredLog,
     pub(super) budget: Option<RetryBudget>,
     /// Whether steps are also recorded into goose, for its live dashboard.
     pub(super) live: bool,
@@ -64,6 +66,7 @@ impl RunContext {
             poll_every: load.poll_every,
             order: trial.order,
             told: has_gateway.then(ToldLog::default),
+            registered: RegisteredLog::default(),
             budget: load.retry.budget.map(RetryBudget::new),
             live,
             exhausted: Mutex::default(),

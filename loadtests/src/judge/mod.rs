@@ -6,6 +6,7 @@
 mod agreement;
 mod books;
 mod claim;
+mod deliveries;
 mod expression;
 mod formula;
 mod payments;
@@ -27,6 +28,7 @@ use crate::record::{Decisions, TrialRecord};
 
 pub use books::check_books;
 pub use claim::{Claim, ClaimError};
+pub use deliveries::{check_deliveries, count_deliveries};
 pub use payments::check_payments;
 pub use search::{Progress, SearchRule};
 pub use threshold::{Metric, Operator, Threshold, ThresholdError};

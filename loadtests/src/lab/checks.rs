@@ -1,19 +1,30 @@
-//! What is checked of a trial after its load: its payments, where there is a gateway, and the service's
-//! books.
+//! What is checked of a trial after its load: its payments, where there is a gateway, whether everybody was
+//! told of what has happened, and the service's books.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::books::BooksCheck;
+use super::deliveries::DeliveryCheck;
 use super::payments::PaymentCheck;
 use crate::environment::Lab;
-use crate::record::{Event, Finding, Told};
+use crate::record::{DeliveryCounts, Event, Finding, Told};
 use crate::scenario::{Trial, Violation};
 
 /// How things stood before the trial, in servers that may have seen others.
 pub(super) struct Checks<'a> {
     payments: Option<PaymentCheck<'a>>,
+    deliveries: DeliveryCheck,
     books: BooksCheck,
+}
+
+/// What clients were told.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Of their payments; `None`: there is no gateway.
+    pub(super) payments: Option<Vec<Told>>,
+    /// The addresses of those who are registered.
+    pub(super) registered: Vec<String>,
 }
 
 /// What the checks came to.
@@ -26,6 +37,10 @@ pub(super) struct Checked {
     pub(super) tried: Option<u64>,
     /// When nothing was open any more, if that was seen.
     pub(super) healed: Option<Event>,
+    /// `None`: nobody was to be told of anything, or that could not be checked.
+    pub(super) deliveries: Option<DeliveryCounts>,
+    /// When everybody had been told, if that was seen.
+    pub(super) delivered: Option<Event>,
 }
 
 impl Checked {
@@ -48,6 +63,8 @@ impl Checked {
         self.findings.extend(other.findings);
         self.tried = self.tried.or(other.tried);
         self.healed = self.healed.or(other.healed);
+        self.deliveries = self.deliveries.or(other.deliveries);
+        self.delivered = self.delivered.or(other.delivered);
         self
     }
 }
@@ -57,21 +74,21 @@ impl<'a> Checks<'a> {
     pub(super) async fn prepare(lab: &'a Lab) -> Self {
         Self {
             payments: PaymentCheck::prepare(lab).await,
+            deliveries: DeliveryCheck::prepare(lab).await,
             books: BooksCheck::prepare(lab).await,
         }
     }
 
-    /// `zero` is the start of the timeline. The payments first: they may have to heal, and move points.
-    pub(super) async fn compare(
-        self,
-        trial: &Trial,
-        told: Option<Vec<Told>>,
-        zero: Instant,
-    ) -> Checked {
-        let payments = match self.payments.zip(told) {
+    /// `zero` is the start of the timeline. The payments first: they may have to heal, and move points, and
+    /// their orders' outcomes are to be told.
+    pub(super) async fn compare(self, trial: &Trial, heard: Heard, zero: Instant) -> Checked {
+        let payments = match self.payments.zip(heard.payments) {
             Some((payments, told)) => payments.compare(trial, told, zero).await,
             None => Checked::default(),
         };
-        payments.and(self.books.compare(trial).await)
+        let deliveries = self.deliveries.compare(trial, heard.registered, zero).await;
+        payments
+            .and(deliveries)
+            .and(self.books.compare(trial).await)
     }
 }

@@ -8,6 +8,7 @@ pub mod breakers;
 mod clock;
 mod collector;
 pub mod cpu;
+pub mod deliveries;
 mod exposition;
 mod fold;
 pub mod payments;

@@ -130,7 +130,8 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         | Source::Series
         | Source::Events
         | Source::Payments
-        | Source::Books => None,
+        | Source::Books
+        | Source::Deliveries => None,
     }
 }
 

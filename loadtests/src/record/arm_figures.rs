@@ -8,7 +8,9 @@ use crate::scenario::{EnvironmentSpec, Slo, Trial};
 use crate::stats::{self, Recovery};
 use crate::units;
 
-use super::event_figures::{breaker_close_s, breaker_open_s, heal_s, in_flight_at_kill};
+use super::event_figures::{
+    breaker_close_s, breaker_open_s, crashes, delivered_s, heal_s, in_flight_at_kill,
+};
 use super::{Event, SecondRecord, TrialRecord};
 
 /// A number, or `"never"`.
@@ -41,6 +43,17 @@ pub fn arm_figures(record: &TrialRecord) -> BTreeMap<String, Option<ArmFigure>> 
             ("in_flight_at_kill", in_flight_at_kill(record)),
             ("heal_s", heal_s(&record.events, disturbance)),
         ]);
+    }
+    if let Some(counts) = record.deliveries {
+        let number = |count: u64| Some(ArmFigure::Number(count as f64));
+        figures.extend([
+            ("registrations_told", number(counts.told)),
+            ("duplicate_deliveries", number(counts.duplicates)),
+            ("delivered_s", delivered_s(&record.events, disturbance)),
+        ]);
+    }
+    if let Some(crashes) = crashes(record) {
+        figures.push(("crashes", Some(crashes)));
     }
     for (violation, count) in record.violations.iter().flatten() {
         let count = ArmFigure::Number(*count as f64);

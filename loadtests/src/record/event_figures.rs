@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::scenario::{Fault, FaultSpan, ProcessFault};
 
 use super::arm_figures::ArmFigure;
-use super::{Event, HEALED, TrialRecord};
+use super::{CRASHED, DELIVERED, Event, HEALED, TrialRecord};
 
 const OPENED: &str = "breaker_open";
 const CLOSED: &str = "breaker_closed";
@@ -45,10 +45,31 @@ pub(super) fn in_flight_at_kill(record: &TrialRecord) -> Option<ArmFigure> {
     fewest.map(|count| ArmFigure::Number(*count as f64))
 }
 
+/// `None` where no process was to die at a point of its own.
+pub(super) fn crashes(record: &TrialRecord) -> Option<ArmFigure> {
+    let is_crash = |span: &FaultSpan| matches!(span.fault, Fault::CrashAt { .. });
+    let crashed = record.events.iter().filter(|e| e.kind == CRASHED).count();
+    let faults = &record.trial.faults;
+    let has_any = faults.iter().any(is_crash);
+    has_any.then_some(ArmFigure::Number(crashed as f64))
+}
+
 pub(super) fn heal_s(events: &[Event], disturbance: Option<(f64, f64)>) -> Option<ArmFigure> {
+    since_disturbance(events, disturbance, HEALED)
+}
+
+pub(super) fn delivered_s(events: &[Event], disturbance: Option<(f64, f64)>) -> Option<ArmFigure> {
+    since_disturbance(events, disturbance, DELIVERED)
+}
+
+fn since_disturbance(
+    events: &[Event],
+    disturbance: Option<(f64, f64)>,
+    kind: &str,
+) -> Option<ArmFigure> {
     let (_, end) = disturbance?;
-    let healed = events.iter().find(|event| event.kind == HEALED);
-    Some(healed.map_or(ArmFigure::Never, |event| after(event, end)))
+    let over = events.iter().find(|event| event.kind == kind);
+    Some(over.map_or(ArmFigure::Never, |event| after(event, end)))
 }
 
 pub(super) fn breaker_open_s(

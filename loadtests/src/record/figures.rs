@@ -70,6 +70,8 @@ pub enum Source {
     Payments,
     /// The service's own books of points and coupons.
     Books,
+    /// The comparison of what clients were told, the service's rows and the mails that were taken.
+    Deliveries,
     /// A counter of the service or the gateway, summed over instances and labels.
     Counter(Selector),
     /// A gauge of the service or the gateway, summed over instances and labels at each scrape.

@@ -2,6 +2,7 @@
 
 mod arm_figures;
 mod books;
+mod deliveries;
 mod document;
 mod event_figures;
 pub mod figures;
@@ -22,6 +23,7 @@ mod trial;
 
 pub use arm_figures::{ArmFigure, arm_figures};
 pub use books::{AccountRow, Books, BrokenEntry, CouponRow};
+pub use deliveries::{Deliveries, DeliveryCounts, EventRow, MailRow, MemberRow};
 pub use document::{
     ArmDocument, ArmFacts, Decisions, RecordDocument, RepeatedTrial, RoundDocument, RunFacts,
     SeriesRow, SweepFacts,
@@ -35,6 +37,6 @@ pub use outcome::{ClaimOutcome, ThresholdOutcome, Verdict};
 pub use payment_history::{ChargeRow, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
 pub use search::{CrossingRecord, SearchFacts, SearchPoint, SearchRecord};
 pub use trial::{
-    Counts, Event, Finding, HEALED, PhaseHistograms, PhaseRecord, Quantiles, SecondRecord,
-    StepRecord, TrialRecord, Validity,
+    CRASHED, Counts, DELIVERED, Event, Finding, HEALED, PhaseHistograms, PhaseRecord, Quantiles,
+    SecondRecord, StepRecord, TrialRecord, Validity,
 };

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::DeliveryCounts;
 use crate::scenario::{Trial, Violation};
 
 /// Everything that one trial left behind.
@@ -29,6 +30,8 @@ pub struct TrialRecord {
     pub violations: Option<BTreeMap<Violation, u64>>,
     /// Arrivals that tried to pay and whose payments were compared; `None` as above.
     pub payments_tried: Option<u64>,
+    /// What was counted of mails; `None`: nobody looked, or there was nothing to be told.
+    pub deliveries: Option<DeliveryCounts>,
     pub validity: Validity,
 }
 
@@ -132,6 +135,10 @@ pub struct Event {
 
 /// The event of the moment from which on no payment was open any more.
 pub const HEALED: &str = "healed";
+/// The event of the moment from which on nobody had still to be told of anything.
+pub const DELIVERED: &str = "delivered";
+/// The event of a process that died at the point where it was to.
+pub const CRASHED: &str = "crash";
 
 /// Something that a checker found wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -208,7 +208,7 @@ impl Reading<'_> {
             &self.options.journeys,
             self.problems,
         );
-        let expects_payments = draft.expects.iter().any(|kind| !kind.is_in_books());
+        let expects_payments = draft.expects.iter().any(|kind| kind.needs_gateway());
         if let (Some(at), true, EnvironmentSpec::Lab(LabSpec { gateway: None, .. })) =
             (&draft.expects_at, expects_payments, &variant.environment)
         {

@@ -326,6 +326,11 @@ pub enum Fault {
         key: String,
         value: serde_json::Value,
     },
+    /// The first instance of the service dies by itself when it comes to this point (`outbox.fault`), as by
+    /// `kill -9`; started again at the end.
+    CrashAt {
+        point: String,
+    },
 }
 
 /// What a proxy does to an edge's traffic.
@@ -370,7 +375,16 @@ impl Fault {
         match self {
             Self::Edge { edge, .. } => *edge == Edge::Redis,
             Self::Process { process, .. } => *process == Process::Redis,
-            Self::Gateway(_) | Self::Knob { .. } => false,
+            Self::Gateway(_) | Self::Knob { .. } | Self::CrashAt { .. } => false,
+        }
+    }
+
+    /// Whose process it stops or ends.
+    pub fn process(&self) -> Option<Process> {
+        match self {
+            Self::Process { process, .. } => Some(*process),
+            Self::CrashAt { .. } => Some(Process::Service),
+            Self::Edge { .. } | Self::Gateway(_) | Self::Knob { .. } => None,
         }
     }
 
@@ -380,7 +394,7 @@ impl Fault {
             Self::Edge { edge, .. } => *edge == Edge::Gateway,
             Self::Process { process, .. } => *process == Process::Gateway,
             Self::Gateway(_) => true,
-            Self::Knob { .. } => false,
+            Self::Knob { .. } | Self::CrashAt { .. } => false,
         }
     }
 }
@@ -410,6 +424,7 @@ impl fmt::Display for Fault {
             }
             Self::Gateway(fault) => write!(f, "{fault} on the gateway"),
             Self::Knob { key, value } => write!(f, "{key} = {value} in the service"),
+            Self::CrashAt { point } => write!(f, "crash of the service at {point}"),
         }
     }
 }

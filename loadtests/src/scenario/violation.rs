@@ -1,4 +1,5 @@
-//! What can be wrong with payments, and with the books of points and coupons: the words in which a
+//! What can be wrong with payments, with the books of points and coupons, and with what members are told
+//! of events: the words in which a
 //! checker finds it, and in which an arm that is there to show a mistake says that it expects it.
 
 use serde::{Deserialize, Serialize};
@@ -31,10 +32,25 @@ pub enum Violation {
     Oversold,
     /// A coupon of which not so many remain as have not been issued.
     WrongStock,
+    /// Something has happened of which the member concerned never got the mail, and nobody is going to
+    /// send it.
+    LostEvent,
+    /// As above, by the end of the heal time; it stands in the outbox still.
+    UndeliveredEvent,
+    /// Two mails of one event.
+    DuplicateMail,
+}
+
+/// Who finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checker {
+    Payments,
+    Books,
+    Deliveries,
 }
 
 impl Violation {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::DoubleCharge,
         Self::LostCharge,
         Self::UnexpectedCharge,
@@ -46,23 +62,41 @@ impl Violation {
         Self::Unbalanced,
         Self::Oversold,
         Self::WrongStock,
+        Self::LostEvent,
+        Self::UndeliveredEvent,
+        Self::DuplicateMail,
     ];
 
-    /// Whether it shows in the service's books alone; what is wrong with payments shows only beside
-    /// the gateway's ledger.
-    pub fn is_in_books(self) -> bool {
-        matches!(
-            self,
-            Self::LostUpdate | Self::Unbalanced | Self::Oversold | Self::WrongStock
-        )
+    /// Whether it shows only beside the ledger of a payment gateway.
+    pub fn needs_gateway(self) -> bool {
+        self.checker() == Checker::Payments
     }
 
     pub fn of_payments() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|kind| !kind.is_in_books())
+        Self::of(Checker::Payments)
     }
 
     pub fn of_books() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|kind| kind.is_in_books())
+        Self::of(Checker::Books)
+    }
+
+    pub fn of_deliveries() -> impl Iterator<Item = Self> {
+        Self::of(Checker::Deliveries)
+    }
+
+    fn of(checker: Checker) -> impl Iterator<Item = Self> {
+        let is_its = move |kind: &Self| kind.checker() == checker;
+        Self::ALL.into_iter().filter(is_its)
+    }
+
+    fn checker(self) -> Checker {
+        match self {
+            Self::LostUpdate | Self::Unbalanced | Self::Oversold | Self::WrongStock => {
+                Checker::Books
+            }
+            Self::LostEvent | Self::UndeliveredEvent | Self::DuplicateMail => Checker::Deliveries,
+            _ => Checker::Payments,
+        }
     }
 
     /// The code of its findings, and the word for it in `expects`.
@@ -79,6 +113,9 @@ impl Violation {
             Self::Unbalanced => "unbalanced",
             Self::Oversold => "oversold",
             Self::WrongStock => "wrong_stock",
+            Self::LostEvent => "lost_event",
+            Self::UndeliveredEvent => "undelivered_event",
+            Self::DuplicateMail => "duplicate_mail",
         }
     }
 
@@ -96,6 +133,9 @@ impl Violation {
             Self::Unbalanced => "unbalanced_accounts",
             Self::Oversold => "oversold_coupons",
             Self::WrongStock => "wrong_stocks",
+            Self::LostEvent => "lost_events",
+            Self::UndeliveredEvent => "undelivered_events",
+            Self::DuplicateMail => "duplicate_mails",
         }
     }
 }

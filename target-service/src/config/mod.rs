@@ -103,6 +103,7 @@ impl Config {
             mail_server: self.mail.server,
             mail_slow_by: self.mail.slow_by,
             mail_welcome: self.mail.welcome,
+            mail_message_ids: self.mail.message_ids,
             survey_counts: self.survey.counts,
             survey_fold_interval: self.survey.fold_interval,
             flow_settle_after: self.flow.settle_after,
@@ -168,7 +169,7 @@ mod tests {
             "flow.settle_after": "31ms", "coupon.lock": "increment",
             "coupon.lock_order": "transaction_then_lock", "coupon.optimistic_attempts": 32,
             "survey.counts": "event", "survey.fold_interval": "33ms", "mail.server": "slow",
-            "mail.slow_by": "35ms", "mail.welcome": "inline", "outbox.fault": "after_take",
+            "mail.slow_by": "35ms", "mail.welcome": "inline", "mail.message_ids": "per_attempt", "outbox.fault": "after_take",
         }))
         .unwrap();
         let mut config = serde_json::to_value(Config::default()).unwrap();

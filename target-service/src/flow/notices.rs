@@ -35,7 +35,7 @@ impl Notices {
             .await
             .map_err(not_handled)?;
         let letter = Letter {
-            message_id: event.to_string(),
+            message_id: mail::message_id(ctx, event),
             recipient: member.email,
             subject: subject.to_owned(),
         };

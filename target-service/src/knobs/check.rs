@@ -45,16 +45,23 @@ impl Knobs {
                 "issuing a coupon is attempted at least once",
             );
         }
-        if self.outbox_fault != OutboxFault::None && !MAY_DIE {
-            return refuse(
-                "outbox.fault",
-                "this build does not die on purpose: it lacks the feature fault-points",
-            );
-        }
+        self.check_fault(MAY_DIE)?;
         if self.seat_hold.is_zero() {
             return refuse("seat.hold", "a seat is held for longer than no time");
         }
         Ok(())
+    }
+
+    /// `may_die`: whether this is a build that may die on purpose.
+    pub(super) fn check_fault(&self, may_die: bool) -> Result<(), KnobError> {
+        if self.outbox_fault == OutboxFault::None || may_die {
+            return Ok(());
+        }
+        Err(KnobError::OutOfRange {
+            name: "outbox.fault".to_owned(),
+            reason: "this build does not die on purpose: it lacks the feature fault-points"
+                .to_owned(),
+        })
     }
 
     /// What needs a Redis is refused where there is none.

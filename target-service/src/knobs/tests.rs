@@ -144,3 +144,19 @@ fn a_mistake_anywhere_leaves_sections_and_knobs_as_they_were() {
         assert_eq!(*told.lock().unwrap(), None);
     }
 }
+
+#[test]
+fn only_a_build_that_is_made_for_it_dies_on_purpose() {
+    let harmless = Knobs::default();
+    let deadly = Knobs {
+        outbox_fault: OutboxFault::AfterTake,
+        ..Knobs::default()
+    };
+    assert_eq!(deadly.check_fault(true), Ok(()));
+    assert_eq!(harmless.check_fault(false), Ok(()));
+    let refused = deadly.check_fault(false).unwrap_err();
+    assert_eq!(refused.name(), "outbox.fault");
+    assert!(refused.to_string().contains("fault-points"), "{refused}");
+    // Tests run in a build for development.
+    assert_eq!(deadly.check(), Ok(()));
+}

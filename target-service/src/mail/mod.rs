@@ -1,7 +1,8 @@
 //! The port to a mail server, and the mail server behind it, which is in this process and can be switched
 //! (`mail.server`): it accepts mails, is down, or is slow.
 //!
-//! Invariant: a mail that was accepted is in the mailbox once, however often it is handed over.
+//! Invariant: a mail that was accepted is in the mailbox once, however often it is handed over, as long as it
+//! comes under the same message id.
 
 mod config;
 mod store;
@@ -9,12 +10,13 @@ mod store;
 use metrics::counter;
 use sqlx::PgConnection;
 use thiserror::Error;
+use uuid::Uuid;
 
 pub use config::MailConfig;
 
 use crate::context::RequestContext;
 use crate::database::DatabaseError;
-use crate::strategy::MailServer;
+use crate::strategy::{MailServer, MessageIds};
 
 /// A mail to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,14 @@ pub enum MailError {
     Down,
     #[error("the mailbox cannot be written to: {0}")]
     Mailbox(#[from] DatabaseError),
+}
+
+/// The name of a mail about `what`, by which the mail server tells whether it has it (`mail.message_ids`).
+pub fn message_id(ctx: &RequestContext, what: impl std::fmt::Display) -> String {
+    match ctx.knobs().mail_message_ids {
+        MessageIds::PerEvent => what.to_string(),
+        MessageIds::PerAttempt => format!("{what}-{}", Uuid::new_v4().simple()),
+    }
 }
 
 /// Talks to the mail server, for as long as that takes.

@@ -12,7 +12,7 @@ mod store;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgConnection};
+use sqlx::FromRow;
 use thiserror::Error;
 use utoipa::ToSchema;
 
@@ -82,26 +82,43 @@ pub async fn register(
         WelcomeMail::Outbox => {
             outbox::append(&mut transaction, ctx, REGISTERED, member.id.0).await?;
         }
-        WelcomeMail::Inline => welcome(&mut transaction, ctx, &member).await?,
+        WelcomeMail::Inline => {
+            let accepted = mail::transmit(ctx, welcome(ctx, &member)).await?;
+            accepted.keep(&mut transaction, ctx).await?;
+        }
+        WelcomeMail::AfterCommit => {}
     }
     transaction.commit().await?;
-    relay_soon.after_commit();
+    match ctx.knobs().mail_welcome {
+        WelcomeMail::AfterCommit => welcome_from_memory(database, ctx, &member),
+        WelcomeMail::Outbox | WelcomeMail::Inline => relay_soon.after_commit(),
+    }
     Ok(member)
 }
 
-/// The mistake: whoever registers waits for the mail server, and fails with it.
-async fn welcome(
-    transaction: &mut PgConnection,
-    ctx: &RequestContext,
-    member: &Member,
-) -> Result<(), MemberError> {
-    let letter = Letter {
-        message_id: format!("{}-{}", REGISTERED.as_str(), member.id),
+fn welcome(ctx: &RequestContext, member: &Member) -> Letter {
+    Letter {
+        message_id: mail::message_id(ctx, format!("{}-{}", REGISTERED.as_str(), member.id)),
         recipient: member.email.clone(),
         subject: WELCOME.to_owned(),
-    };
-    let accepted = mail::transmit(ctx, letter).await?;
-    Ok(accepted.keep(transaction, ctx).await?)
+    }
+}
+
+/// The mistake: a task that ends with the process, and does not try again.
+fn welcome_from_memory(database: &Database, ctx: &RequestContext, member: &Member) {
+    let (database, ctx) = (database.clone(), ctx.detached());
+    let letter = welcome(&ctx, member);
+    tokio::spawn(async move {
+        let sent: Result<(), MailError> = async {
+            let accepted = mail::transmit(&ctx, letter).await?;
+            let mut mailbox = database.acquire(&ctx).await?;
+            accepted.keep(&mut mailbox, &ctx).await
+        }
+        .await;
+        if let Err(error) = sent {
+            tracing::debug!(%error, "a welcome is lost");
+        }
+    });
 }
 
 pub async fn find(

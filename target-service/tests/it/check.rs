@@ -53,3 +53,21 @@ async fn programs_are_told_the_key_and_the_reason() {
     let reason = refusal["reason"].as_str().unwrap();
     assert!(reason.contains("max_size"), "{refusal}");
 }
+
+#[tokio::test]
+async fn only_a_build_that_is_made_for_it_takes_a_point_at_which_to_die() {
+    let settings = [("outbox.fault", "after_publish")];
+    let output = check(&settings, &[]).await;
+    if cfg!(any(debug_assertions, feature = "fault-points")) {
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let served = command(&settings).arg("serve").output().await.unwrap();
+    assert_eq!(served.status.code(), Some(2), "{served:?}");
+    for refusal in [output, served] {
+        let words = String::from_utf8(refusal.stderr).unwrap();
+        assert!(words.contains("outbox.fault"), "{words}");
+        assert!(words.contains("fault-points"), "{words}");
+    }
+}

@@ -197,7 +197,51 @@ pub const ARM: &[Figure] = &[
         "wrong_stocks",
         "Coupons of which not so many remain as have not been issued.",
     ),
+    Figure {
+        name: "crashes",
+        unit: Unit::Count,
+        fold: Fold::Min,
+        source: Source::Events,
+        doc: "Instances of the service that died at the point at which they were to (`crash_at`).",
+    },
+    delivery(
+        "registrations_told",
+        "Arrivals of the built-in journey `register` that were told that they are registered: so many of the clients' words were compared with the mails that the mail server has taken.",
+    ),
+    delivery(
+        "duplicate_deliveries",
+        "Handovers to the mail server beyond the first of each event, whether or not it knew the mail again.",
+    ),
+    Figure {
+        name: "delivered_s",
+        unit: Unit::Seconds,
+        fold: Fold::Max,
+        source: Source::Deliveries,
+        doc: "Seconds from the end of the last fault to the first look, after the load, at which every new member had a welcome and no event was open any more; \"never\", and infinity in claims, when that was not so by the end of the heal time.",
+    },
+    delivery(
+        "lost_events",
+        "Registrations and outcomes of orders of which the member got no mail, and which nobody is going to send.",
+    ),
+    delivery(
+        "undelivered_events",
+        "As above, by the end of the heal time, but still in the outbox.",
+    ),
+    delivery(
+        "duplicate_mails",
+        "Registrations and outcomes of orders of which the member got more than one mail.",
+    ),
 ];
+
+const fn delivery(name: &'static str, doc: &'static str) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Max,
+        source: Source::Deliveries,
+        doc,
+    }
+}
 
 const fn broken_books(name: &'static str, doc: &'static str) -> Figure {
     Figure {

@@ -13,7 +13,7 @@ use crate::scenario::reader::Section;
 use crate::scenario::trial::{Edge, EdgeFault, Fault, Process, ProcessFault};
 use crate::scenario::values::{Count, FromNode, Share};
 
-use super::environment::{EDGES, Latency};
+use super::environment::{EDGES, Latency, one_of};
 use super::gateway::MOST_PLACES;
 
 const EDGE_KINDS: [&str; 4] = ["latency", "bandwidth", "drop", "reset"];
@@ -68,7 +68,7 @@ impl Part {
             kinds.extend(possible.map(|(kind, _)| *kind));
         }
         if self.process == Some(Process::Service) {
-            kinds.push("knob");
+            kinds.extend(["knob", "crash_at"]);
         }
         kinds
     }
@@ -111,12 +111,11 @@ fn acts_on_the_same(one: &Fault, other: &Fault) -> bool {
         (Fault::Edge { edge: a, kind: x }, Fault::Edge { edge: b, kind: y }) => {
             a == b && std::mem::discriminant(x) == std::mem::discriminant(y)
         }
-        (Fault::Process { process: a, .. }, Fault::Process { process: b, .. }) => a == b,
         (Fault::Knob { key: a, .. }, Fault::Knob { key: b, .. }) => a == b,
         (Fault::Gateway(a), Fault::Gateway(b)) => {
             std::mem::discriminant(a) == std::mem::discriminant(b)
         }
-        _ => false,
+        _ => one.process().is_some() && one.process() == other.process(),
     }
 }
 
@@ -157,6 +156,7 @@ fn read_fault(mut section: Section<'_>) -> Option<Fault> {
     }
     let fault = match kind.as_str() {
         "knob" => read_knob(&mut section),
+        "crash_at" => read_point(&mut section),
         gateway if part.is_gateway() && GATEWAY_KINDS.contains(&gateway) => {
             read_gateway_fault(&kind, &mut section).map(Fault::Gateway)
         }
@@ -233,6 +233,31 @@ fn read_knob(section: &mut Section<'_>) -> Option<Fault> {
         key: key?,
         value: value?.0,
     })
+}
+
+/// The points at which the service can be told to die, in the order in which an event comes there.
+const POINTS: [(&str, &str); 6] = [
+    ("after_take", "after_take"),
+    ("after_publish", "after_publish"),
+    ("after_mark", "after_mark"),
+    ("before_handle", "before_handle"),
+    ("after_handle", "after_handle"),
+    ("after_delivery", "after_delivery"),
+];
+
+fn read_point(section: &mut Section<'_>) -> Option<Fault> {
+    let point = section.required::<Point>("point", "\"after_publish\"")?;
+    Some(Fault::CrashAt {
+        point: point.0.to_owned(),
+    })
+}
+
+struct Point(&'static str);
+
+impl FromNode for Point {
+    fn from_node(node: &Node) -> Result<Self, String> {
+        one_of(node, &POINTS).map(Self)
+    }
 }
 
 /// What a proxy lets through.
