@@ -21,6 +21,8 @@ pub enum FaultError {
     Witness,
     #[error("the {0:?} does not run at this moment, so that there is nothing to kill")]
     NotRunning(Process),
+    #[error("nothing lies under {0} in Redis that could be corrupted")]
+    NothingThere(String),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error(transparent)]
@@ -34,6 +36,8 @@ pub(super) struct Active<'a> {
     /// Of a process that was killed: the payments whose answers the gateway's callers waited for.
     /// `None` also where the gateway did not tell.
     pub(super) in_flight: Option<u64>,
+    /// Of values that were corrupted: how many.
+    pub(super) corrupted: Option<u64>,
     lab: &'a Lab,
     remedy: Remedy,
 }
@@ -64,9 +68,11 @@ pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
             process: Process::Gateway,
             kind: ProcessFault::Kill | ProcessFault::Restart,
         } => Err(FaultError::Witness),
-        Fault::Edge { .. } | Fault::Process { .. } | Fault::Gateway(_) | Fault::Knob { .. } => {
-            Ok(())
-        }
+        Fault::Edge { .. }
+        | Fault::Process { .. }
+        | Fault::Gateway(_)
+        | Fault::Corrupt { .. }
+        | Fault::Knob { .. } => Ok(()),
     }
 }
 
@@ -75,7 +81,7 @@ pub(super) fn begin<'a>(
     environment: &'a Environment,
 ) -> Result<Active<'a>, FaultError> {
     let lab = environment.lab().ok_or(FaultError::NothingOfOurs)?;
-    let mut in_flight = None;
+    let (mut in_flight, mut corrupted) = (None, None);
     let (begun, remedy) = match fault {
         &Fault::Edge { edge, kind } => {
             let proxy = lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
@@ -87,6 +93,16 @@ pub(super) fn begin<'a>(
             (Instant::now(), Remedy::RemoveFromGateway(id))
         }
         &Fault::Process { process, kind } => disturb(lab, process, kind, &mut in_flight)?,
+        Fault::Corrupt { keys } => {
+            let begun = Instant::now();
+            let number = redis(lab)?.corrupt(keys)?;
+            if number == 0 {
+                return Err(FaultError::NothingThere(keys.clone()));
+            }
+            corrupted = Some(number);
+            // Whatever the phase goes on with is recovery.
+            (begun, Remedy::Over(Instant::now()))
+        }
         Fault::Knob { key, value } => {
             let before = lab.service().knob(key)?;
             lab.service().set_knob(key, value)?;
@@ -96,6 +112,7 @@ pub(super) fn begin<'a>(
     Ok(Active {
         begun,
         in_flight,
+        corrupted,
         lab,
         remedy,
     })

@@ -13,9 +13,10 @@ use super::paying::{charge_points, checkout, pay_and_poll};
 use super::population::Population;
 use super::request::Request;
 use super::step::step;
+use super::written::read_your_write;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 11] = [
+pub(super) const BUILT_IN: [(&str, &str); 12] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -42,6 +43,10 @@ pub(super) const BUILT_IN: [(&str, &str); 11] = [
         "claim_coupon",
         "a coupon claimed, each by twice as many members as can have it; sold out is an answer, too",
     ),
+    (
+        "read_your_write",
+        "a post liked, then read three times: reads that do not show the like are counted as stale",
+    ),
 ];
 
 /// The transaction of that name.
@@ -63,6 +68,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "checkout" => transaction!(checkout),
         "charge_points" => transaction!(charge_points),
         "claim_coupon" => transaction!(claim_coupon),
+        "read_your_write" => transaction!(read_your_write),
         _ => return None,
     })
 }

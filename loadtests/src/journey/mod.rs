@@ -22,6 +22,7 @@ mod run_context;
 mod step;
 mod template;
 mod told;
+mod written;
 
 pub mod http;
 

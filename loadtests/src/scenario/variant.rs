@@ -129,7 +129,10 @@ impl Variant {
             .flat_map(|phase| &phase.faults)
             .filter_map(|(fault, _)| match fault {
                 Fault::Edge { edge, .. } => Some(*edge),
-                Fault::Process { .. } | Fault::Gateway(_) | Fault::Knob { .. } => None,
+                Fault::Process { .. }
+                | Fault::Gateway(_)
+                | Fault::Corrupt { .. }
+                | Fault::Knob { .. } => None,
             });
         standing.into_iter().chain(faulted).collect()
     }

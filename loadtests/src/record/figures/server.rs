@@ -287,6 +287,12 @@ pub const SERVER: &[Figure] = &[
         "Troubles of caches that failed no request: values that cannot be read, Redis that does not answer.",
     ),
     labelled_counter(
+        "cache_corrupt",
+        "target_cache_errors_total",
+        &[("kind", "corrupt")],
+        "Of cache_errors: values in Redis that could not be read, and were removed.",
+    ),
+    labelled_counter(
         "breaker_rejections",
         "target_circuit_breaker_calls_total",
         &[("outcome", "rejected")],
