@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::journey::{Assignment, DrawKey, Prepared, RunContext};
-use crate::measure::{ArrivalSample, Nanos, Outcome, SampleBuffers, nanos};
+use crate::measure::{ArrivalSample, Nanos, Outcome, Reads, SampleBuffers, nanos};
 use crate::scenario::{Phase, Trial};
 
 use super::progress::Progress;
@@ -143,6 +143,7 @@ impl TrialRun {
             journey,
             attempts: u32::from(begun),
             outcome,
+            reads: Reads::default(),
             waited,
             intended,
             released,

@@ -69,6 +69,8 @@ pub enum EnvironmentError {
         doing: &'static str,
         source: sqlx::Error,
     },
+    #[error("Redis: {doing}: {reason}")]
+    Redis { doing: &'static str, reason: String },
     #[error("{what} could not be read back: {reason}")]
     ReadBack { what: &'static str, reason: String },
     #[error("the service has no knob `{key}`; it has {}", known.join(", "))]

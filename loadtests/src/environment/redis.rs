@@ -1,6 +1,6 @@
 //! A private Redis server that keeps nothing on disk.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -18,6 +18,21 @@ const READY_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long it may take to tell of itself.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Spoils the beginning of every text under a key that matches, which lives on as long as it would have,
+/// and tells how many there were.
+const CORRUPT: &str = "
+local spoiled = 0
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  if redis.call('TYPE', key).ok == 'string' then
+    redis.call('SETRANGE', key, 0, ARGV[2])
+    spoiled = spoiled + 1
+  end
+end
+return spoiled";
+
+/// No text in any language, and longer than most of what stands at the beginning of anything.
+const NONSENSE: &[u8] = b"\xff\x00 this is no value \x00\xff";
 
 #[derive(Debug)]
 pub struct Redis {
@@ -112,11 +127,44 @@ impl Redis {
         Ok(json!({ "version": version.trim(), "save": "", "appendonly": "no" }))
     }
 
+    /// Makes nonsense of every text under a key that matches the pattern; how many there were.
+    pub fn corrupt(&self, keys: &str) -> Result<u64, EnvironmentError> {
+        let told = |reason: String| EnvironmentError::Redis {
+            doing: "corrupting values",
+            reason,
+        };
+        let answer = self
+            .command(&[b"EVAL", CORRUPT.as_bytes(), b"0", keys.as_bytes(), NONSENSE])
+            .map_err(|error| told(error.to_string()))?;
+        let number = answer.strip_prefix(':').and_then(|text| text.parse().ok());
+        number.ok_or_else(|| told(format!("it answers {answer}")))
+    }
+
+    /// Sends a command, and returns the first line of the answer.
+    fn command(&self, words: &[&[u8]]) -> std::io::Result<String> {
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            request.extend_from_slice(word);
+            request.extend_from_slice(b"\r\n");
+        }
+        let mut stream = self.connect()?;
+        stream.write_all(&request)?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer)?;
+        Ok(answer.trim_end().to_owned())
+    }
+
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let stream = TcpStream::connect_timeout(&address, ANSWERS_WITHIN)?;
+        stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+        Ok(stream)
+    }
+
     /// A section of its INFO, which ends where the answer's length says.
     fn information(&self, section: &str) -> std::io::Result<String> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let mut stream = TcpStream::connect_timeout(&address, ANSWERS_WITHIN)?;
-        stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+        let mut stream = self.connect()?;
         stream.write_all(format!("INFO {section}\r\nQUIT\r\n").as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;

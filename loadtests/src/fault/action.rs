@@ -23,6 +23,8 @@ pub enum FaultError {
     NotRunning(Process),
     #[error("no event came to {0}, and the service lives on")]
     NotReached(String),
+    #[error("nothing lies under {0} in Redis that could be corrupted")]
+    NothingThere(String),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error(transparent)]
@@ -36,6 +38,8 @@ pub(super) struct Active<'a> {
     /// Of a process that was killed: the payments whose answers the gateway's callers waited for.
     /// `None` also where the gateway did not tell.
     pub(super) in_flight: Option<u64>,
+    /// Of values that were corrupted: how many.
+    pub(super) corrupted: Option<u64>,
     lab: &'a Lab,
     remedy: Remedy,
 }
@@ -80,6 +84,7 @@ pub(super) fn check(fault: &Fault, lab: &LabSpec) -> Result<(), FaultError> {
         Fault::Edge { .. }
         | Fault::Process { .. }
         | Fault::Gateway(_)
+        | Fault::Corrupt { .. }
         | Fault::Knob { .. }
         | Fault::CrashAt { .. } => Ok(()),
     }
@@ -90,7 +95,7 @@ pub(super) fn begin<'a>(
     environment: &'a Environment,
 ) -> Result<Active<'a>, FaultError> {
     let lab = environment.lab().ok_or(FaultError::NothingOfOurs)?;
-    let mut in_flight = None;
+    let (mut in_flight, mut corrupted) = (None, None);
     let (begun, remedy) = match fault {
         &Fault::Edge { edge, kind } => {
             let proxy = lab.proxy().ok_or(ProxyError::NotProxied(edge))?;
@@ -102,6 +107,16 @@ pub(super) fn begin<'a>(
             (Instant::now(), Remedy::RemoveFromGateway(id))
         }
         &Fault::Process { process, kind } => disturb(lab, process, kind, &mut in_flight)?,
+        Fault::Corrupt { keys } => {
+            let begun = Instant::now();
+            let number = redis(lab)?.corrupt(keys)?;
+            if number == 0 {
+                return Err(FaultError::NothingThere(keys.clone()));
+            }
+            corrupted = Some(number);
+            // Whatever the phase goes on with is recovery.
+            (begun, Remedy::Over(Instant::now()))
+        }
         Fault::Knob { key, value } => {
             let before = lab.service().knob(key)?;
             lab.service().set_knob(key, value)?;
@@ -116,6 +131,7 @@ pub(super) fn begin<'a>(
     Ok(Active {
         begun,
         in_flight,
+        corrupted,
         lab,
         remedy,
     })

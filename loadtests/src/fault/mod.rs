@@ -110,14 +110,18 @@ fn run(
         let after = moment.saturating_duration_since(zero).as_secs_f64();
         after - zero.saturating_duration_since(moment).as_secs_f64()
     };
-    let event = |kind: &str, moment: Instant, in_flight: Option<u64>| Event {
-        at_s: at_s(moment),
-        kind: kind.to_owned(),
-        detail: detail.clone(),
-        in_flight,
-    };
     match action::begin(&span.fault, environment) {
         Ok(active) => {
+            let detail = match active.corrupted {
+                Some(number) => format!("{detail}: {number} of them"),
+                None => detail,
+            };
+            let event = |kind: &str, moment: Instant, in_flight: Option<u64>| Event {
+                at_s: at_s(moment),
+                kind: kind.to_owned(),
+                detail: detail.clone(),
+                in_flight,
+            };
             let started = event("fault_start", active.begun, active.in_flight);
             log.events.push(started);
             sleep_until(zero + span.end, stopped);

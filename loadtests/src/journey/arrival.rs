@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use reqwest::cookie::Jar;
 
-use crate::measure::{ArrivalSample, Nanos, Outcome, StepSample};
+use crate::measure::{ArrivalSample, Nanos, Outcome, Reads, StepSample};
 
 use super::draws::Draws;
 use super::http::{HttpClient, Marks};
@@ -38,6 +38,7 @@ struct Arrival {
     first_byte: Option<Nanos>,
     last_byte: Option<Nanos>,
     attempts: u32,
+    reads: Reads,
     steps: Vec<StepSample>,
     /// Steps under way: which, and since when.
     open_steps: Vec<(u16, Nanos)>,
@@ -74,6 +75,7 @@ pub async fn with_user<T>(run: Arc<RunContext>, user: u32, work: impl Future<Out
         first_byte: None,
         last_byte: None,
         attempts: 0,
+        reads: Reads::default(),
         steps: Vec::new(),
         open_steps: Vec::new(),
         failure: None,
@@ -100,6 +102,7 @@ pub fn begin(assignment: Assignment) {
         arrival.started = arrival.run.clock.now();
         (arrival.sent, arrival.first_byte, arrival.last_byte) = (None, None, None);
         arrival.attempts = 0;
+        arrival.reads = Reads::default();
         arrival.steps.clear();
         arrival.open_steps.clear();
         arrival.failure = None;
@@ -152,6 +155,7 @@ impl Arrival {
             // Requests of goose's own are counted when their transaction ends: one that is cut made one.
             attempts: self.attempts.max(u32::from(self.sent.is_some())),
             outcome: self.outcome(ending),
+            reads: self.reads,
             waited,
             intended,
             released,
@@ -274,6 +278,14 @@ pub(super) fn begin_step(step: u16, now: Nanos) -> Nanos {
 
 pub(super) fn count_attempt() {
     with(|arrival| arrival.attempts += 1);
+}
+
+/// Counts a read of what the arrival had written before.
+pub(super) fn note_read(is_stale: bool) {
+    with(|arrival| {
+        arrival.reads.checked += 1;
+        arrival.reads.stale += u32::from(is_stale);
+    });
 }
 
 pub(super) fn note_exhausted() {

@@ -14,9 +14,10 @@ use super::population::Population;
 use super::registering::register;
 use super::request::Request;
 use super::step::step;
+use super::written::read_your_write;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 12] = [
+pub(super) const BUILT_IN: [(&str, &str); 13] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -44,6 +45,10 @@ pub(super) const BUILT_IN: [(&str, &str); 12] = [
         "a coupon claimed, each by twice as many members as can have it; sold out is an answer, too",
     ),
     ("register", "a new member"),
+    (
+        "read_your_write",
+        "a post liked, then read three times: reads that do not show the like are counted as stale",
+    ),
 ];
 
 /// The transaction of that name.
@@ -66,6 +71,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "charge_points" => transaction!(charge_points),
         "claim_coupon" => transaction!(claim_coupon),
         "register" => transaction!(register),
+        "read_your_write" => transaction!(read_your_write),
         _ => return None,
     })
 }

@@ -23,6 +23,7 @@ mod run_context;
 mod step;
 mod template;
 mod told;
+mod written;
 
 pub mod http;
 

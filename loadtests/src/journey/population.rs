@@ -54,9 +54,21 @@ impl Population {
             arrival % claimants + 1,
         )
     }
+
+    /// The post that the arrival of this number likes, and the member that likes it. No two arrivals are the
+    /// same like, as far as there are members times posts.
+    pub(super) fn like(&self, arrival: u64) -> (u64, u64) {
+        let (posts, members) = (self.last_post, self.members.count());
+        (arrival % posts + 1, arrival / posts % members + 1)
+    }
 }
 
 impl Popularity {
+    fn count(&self) -> u64 {
+        let (Self::Uniform(count) | Self::Zipf(_, count)) = self;
+        *count
+    }
+
     fn new(count: u64, skew: Skew) -> Self {
         let count = count.max(1);
         match (skew, Zipf::new(count as f64, 1.0)) {
@@ -155,5 +167,26 @@ mod tests {
         let claims: Vec<_> = (3..6).map(|arrival| population.claim(arrival)).collect();
         assert_eq!(claims, [(1, 4), (2, 1), (2, 2)]);
         assert_eq!(population.claim(12), (1, 1));
+    }
+
+    #[test]
+    fn no_two_arrivals_are_the_same_like_while_there_are_others() {
+        let population = Population::of(&Dataset {
+            members: 4,
+            posts: 3,
+            surveys: 0,
+            survey_answers: 0,
+            survey_likes: 0,
+            coupons: 0,
+            coupon_quantity: 0,
+            skew: Skew::Zipf,
+        });
+        let likes: std::collections::BTreeSet<_> =
+            (0..12).map(|arrival| population.like(arrival)).collect();
+        assert_eq!(likes.len(), 12);
+        assert_eq!(
+            (likes.first(), likes.last()),
+            (Some(&(1, 1)), Some(&(3, 4)))
+        );
     }
 }

@@ -174,6 +174,7 @@ impl LoadFold {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::Reads;
     use super::*;
 
     fn plan() -> FoldPlan {
@@ -197,6 +198,7 @@ mod tests {
             journey: 0,
             attempts: 1,
             outcome,
+            reads: Reads::default(),
             waited: false,
             intended,
             released: Some(intended),
@@ -206,6 +208,23 @@ mod tests {
             last_byte: (outcome == Outcome::Ok).then_some(ended),
             ended,
         }
+    }
+
+    #[test]
+    fn stale_reads_are_counted_and_fail_nobody() {
+        let mut fold = LoadFold::new(plan());
+        let reads = [(3, 1), (3, 0), (0, 0)];
+        for (checked, stale) in reads {
+            let took = Duration::from_millis(5);
+            fold.add(&ArrivalSample {
+                reads: Reads { checked, stale },
+                ..sample(0, Duration::ZERO, took, Outcome::Ok)
+            });
+        }
+        let folded = fold.finish(&StepNames::default(), Duration::from_secs(20));
+        let counts = folded.phases[0].counts;
+        assert_eq!((counts.checked_reads, counts.stale_reads), (6, 1));
+        assert_eq!((counts.ok, counts.failed), (3, 0));
     }
 
     #[test]

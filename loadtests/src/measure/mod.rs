@@ -25,7 +25,7 @@ mod step_names;
 pub use clock::{Nanos, TimelineClock, nanos, offset_millis};
 pub use collector::Collector;
 pub use fold::{FoldPlan, FoldedLoad, Lateness, LoadFold, PhasePlan};
-pub use sample::{ArrivalSample, Outcome, StepSample};
+pub use sample::{ArrivalSample, Outcome, Reads, StepSample};
 pub use sample_buffers::SampleBuffers;
 pub use sample_file::{SampleFile, SampleFileError, SampleLabels};
 pub use step_names::StepNames;

@@ -77,6 +77,8 @@ impl PhaseFold {
         counts.offered += 1;
         counts.attempts += u64::from(sample.attempts);
         counts.sent += u64::from(sample.sent.is_some());
+        counts.checked_reads += u64::from(sample.reads.checked);
+        counts.stale_reads += u64::from(sample.reads.stale);
         match sample.outcome {
             Outcome::Ok => counts.ok += 1,
             Outcome::Unsent => counts.unsent += 1,

@@ -64,6 +64,14 @@ impl Outcome {
     }
 }
 
+/// Reads by which an arrival looked whether what it had written is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reads {
+    pub checked: u32,
+    /// Of them those that showed something older than what had been acknowledged.
+    pub stale: u32,
+}
+
 /// What became of one arrival. Moments are counted from the start of the timeline.
 #[derive(Debug, Clone, Copy)]
 pub struct ArrivalSample {
@@ -72,6 +80,7 @@ pub struct ArrivalSample {
     pub journey: u16,
     pub attempts: u32,
     pub outcome: Outcome,
+    pub reads: Reads,
     /// Whether no user was idle when it was released.
     pub waited: bool,
     /// When the schedule wanted it; in a closed model, when its user began it.

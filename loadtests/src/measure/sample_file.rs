@@ -198,7 +198,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::measure::Outcome;
+    use crate::measure::{Outcome, Reads};
 
     fn labels() -> SampleLabels {
         SampleLabels {
@@ -216,6 +216,7 @@ mod tests {
             journey: 0,
             attempts: 0,
             outcome: Outcome::Unsent,
+            reads: Reads::default(),
             waited: true,
             intended: 1_500_000_000,
             released: Some(1_500_250_000),

@@ -212,6 +212,7 @@ fn phase_record(phase: &Phase, rows: &[SecondRecord]) -> (PhaseRecord, PhaseHist
             failed,
             unsent: 0,
             attempts: ok + failed,
+            ..Counts::default()
         },
         goodput: ok as f64 / duration_s,
         failures: if failed > 0 {

@@ -69,6 +69,18 @@ pub struct Counts {
     /// Arrivals of which nothing was ever put on the wire because the generator could not.
     pub unsent: u64,
     pub attempts: u64,
+    /// Reads by which arrivals looked whether what they had written is there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub checked_reads: u64,
+    /// Of them those that showed something older than what had been acknowledged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stale_reads: u64,
+}
+
+/// Journeys that check no reads leave no trace of them. Serde wants it by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A distribution in milliseconds; every field is `None` when there were no samples.

@@ -321,6 +321,10 @@ pub enum Fault {
     },
     /// The payment gateway's own behaviour, changed through its admin listener.
     Gateway(GatewayFault),
+    /// Every text in Redis under a key that matches this pattern begins with nonsense from then on.
+    Corrupt {
+        keys: String,
+    },
     /// A setting of the running service, changed through its admin listener and put back at the end.
     Knob {
         key: String,
@@ -375,6 +379,7 @@ impl Fault {
         match self {
             Self::Edge { edge, .. } => *edge == Edge::Redis,
             Self::Process { process, .. } => *process == Process::Redis,
+            Self::Corrupt { .. } => true,
             Self::Gateway(_) | Self::Knob { .. } | Self::CrashAt { .. } => false,
         }
     }
@@ -384,7 +389,7 @@ impl Fault {
         match self {
             Self::Process { process, .. } => Some(*process),
             Self::CrashAt { .. } => Some(Process::Service),
-            Self::Edge { .. } | Self::Gateway(_) | Self::Knob { .. } => None,
+            Self::Edge { .. } | Self::Gateway(_) | Self::Corrupt { .. } | Self::Knob { .. } => None,
         }
     }
 
@@ -394,7 +399,7 @@ impl Fault {
             Self::Edge { edge, .. } => *edge == Edge::Gateway,
             Self::Process { process, .. } => *process == Process::Gateway,
             Self::Gateway(_) => true,
-            Self::Knob { .. } | Self::CrashAt { .. } => false,
+            Self::Corrupt { .. } | Self::Knob { .. } | Self::CrashAt { .. } => false,
         }
     }
 }
@@ -423,6 +428,7 @@ impl fmt::Display for Fault {
                 write!(f, "{} of the {}", lower(kind), lower(process))
             }
             Self::Gateway(fault) => write!(f, "{fault} on the gateway"),
+            Self::Corrupt { keys } => write!(f, "values under {keys} corrupted in the redis"),
             Self::Knob { key, value } => write!(f, "{key} = {value} in the service"),
             Self::CrashAt { point } => write!(f, "crash of the service at {point}"),
         }

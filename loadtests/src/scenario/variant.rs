@@ -131,6 +131,7 @@ impl Variant {
                 Fault::Edge { edge, .. } => Some(*edge),
                 Fault::Process { .. }
                 | Fault::Gateway(_)
+                | Fault::Corrupt { .. }
                 | Fault::Knob { .. }
                 | Fault::CrashAt { .. } => None,
             });

@@ -215,6 +215,61 @@ async fn a_restarted_redis_is_another_process_at_the_same_address() {
     assert_eq!(ping(&redis.url()).unwrap(), "+PONG");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_corrupted_is_what_lies_under_the_pattern_and_lives_as_long_as_it_would_have() {
+    let environment = Arc::new(start(with_redis()).await);
+    let url = environment.lab().unwrap().redis().unwrap().url();
+    for command in [
+        "SET cache:post:1 fine",
+        "SET cache:post:2 fine PX 3600000",
+        "SET session:1 fine",
+    ] {
+        assert_eq!(say(&url, command, 3).unwrap(), "+OK");
+    }
+    assert_eq!(say(&url, "RPUSH cache:list 1", 2).unwrap(), ":1");
+    let corrupt = |keys: &str| Fault::Corrupt {
+        keys: keys.to_owned(),
+    };
+    let log = while_it_holds(&environment, corrupt("cache:*"), async || {
+        for key in ["cache:post:1", "cache:post:2"] {
+            eventually("it is spoiled", || {
+                let read = say(&url, &format!("GETRANGE {key} 0 3"), 8).unwrap();
+                (!read.contains("fine")).then_some(())
+            });
+        }
+    })
+    .await;
+    let details = log.events.iter().map(|event| event.detail.as_str());
+    let told = "values under cache:* corrupted in the redis (phase brownout): 2 of them";
+    assert_eq!(details.collect::<Vec<_>>(), [told, told]);
+    assert_eq!(say(&url, "GET session:1", 8).unwrap(), "$4\r\nfine");
+    assert_eq!(say(&url, "LLEN cache:list", 2).unwrap(), ":1");
+    let lives_for = say(&url, "PTTL cache:post:2", 8).unwrap();
+    assert!(lives_for.starts_with(":3"), "{lives_for}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_nothing_to_corrupt_that_is_found_wrong() {
+    let environment = Arc::new(start(with_redis()).await);
+    let span = FaultSpan {
+        phase: "brownout".to_owned(),
+        start: Duration::ZERO,
+        end: Duration::from_mins(10),
+        fault: Fault::Corrupt {
+            keys: "nothing:*".to_owned(),
+        },
+    };
+    let schedule = Schedule::start(&environment, &[span], Instant::now());
+    // Ample time for it to begin.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let log = tokio::task::spawn_blocking(|| schedule.finish())
+        .await
+        .unwrap();
+    assert!(log.events.is_empty(), "{:?}", log.events);
+    let found = &log.findings[0].detail;
+    assert!(found.contains("nothing:*"), "{found}");
+}
+
 #[test]
 fn up_prints_its_address() {
     let place = Place::new();

@@ -56,6 +56,23 @@ pub const CLIENT: &[Figure] = &[
         source: Source::Arrivals(|p| ratio(p.counts.attempts, p.counts.sent)),
         doc: "Attempts over arrivals that were sent: 1 without retries and refused connections and with journeys of one step.",
     },
+    count(
+        "checked_reads",
+        |p| checked(p).map(|reads| reads as f64),
+        "Reads by which the journey read_your_write looked whether what it had written is there.",
+    ),
+    count(
+        "stale_reads",
+        |p| checked(p).map(|_| p.counts.stale_reads as f64),
+        "Of checked_reads: those that showed something older than what had been acknowledged before. They fail no arrival.",
+    ),
+    Figure {
+        name: "stale_read_share",
+        unit: Unit::Share,
+        fold: Fold::Mean,
+        source: Source::Arrivals(|p| ratio(p.counts.stale_reads, p.counts.checked_reads)),
+        doc: "stale_reads over checked_reads.",
+    },
     Figure {
         name: "duration_s",
         unit: Unit::Seconds,
@@ -261,6 +278,11 @@ const fn violations(name: &'static str, doc: &'static str) -> Figure {
         source: Source::Payments,
         doc,
     }
+}
+
+/// Without a journey that checks its reads there is nothing to count.
+fn checked(phase: &PhaseRecord) -> Option<u64> {
+    Some(phase.counts.checked_reads).filter(|reads| *reads > 0)
 }
 
 fn ratio(part: u64, whole: u64) -> Option<f64> {

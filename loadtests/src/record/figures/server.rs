@@ -339,6 +339,12 @@ pub const SERVER: &[Figure] = &[
         "As above, the mean.",
     ),
     labelled_counter(
+        "cache_corrupt",
+        "target_cache_errors_total",
+        &[("kind", "corrupt")],
+        "Of cache_errors: values in Redis that could not be read, and were removed.",
+    ),
+    labelled_counter(
         "breaker_rejections",
         "target_circuit_breaker_calls_total",
         &[("outcome", "rejected")],

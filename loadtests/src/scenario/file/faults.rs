@@ -5,6 +5,9 @@
 //! duration or in the forms of `[gateway]`. Bytes on the way to it are delayed by
 //! `environment.edges.gateway.latency`, for the whole trial; `bandwidth`, `drop` and `reset` act
 //! on the edge as everywhere.
+//!
+//! On `"redis"`, `corrupt` spoils what lies under `keys`, a pattern as Redis has them, at the moment at
+//! which the phase begins; it is not undone.
 
 use crate::scenario::diagnostic::{Location, suggestion};
 use crate::scenario::document::{Node, Value};
@@ -67,8 +70,10 @@ impl Part {
                 kind.filter(|(_, kind)| !self.is_gateway() || *kind == ProcessFault::Pause);
             kinds.extend(possible.map(|(kind, _)| *kind));
         }
-        if self.process == Some(Process::Service) {
-            kinds.extend(["knob", "crash_at"]);
+        match self.process {
+            Some(Process::Service) => kinds.extend(["knob", "crash_at"]),
+            Some(Process::Redis) => kinds.push("corrupt"),
+            _ => {}
         }
         kinds
     }
@@ -111,7 +116,8 @@ fn acts_on_the_same(one: &Fault, other: &Fault) -> bool {
         (Fault::Edge { edge: a, kind: x }, Fault::Edge { edge: b, kind: y }) => {
             a == b && std::mem::discriminant(x) == std::mem::discriminant(y)
         }
-        (Fault::Knob { key: a, .. }, Fault::Knob { key: b, .. }) => a == b,
+        (Fault::Knob { key: a, .. }, Fault::Knob { key: b, .. })
+        | (Fault::Corrupt { keys: a }, Fault::Corrupt { keys: b }) => a == b,
         (Fault::Gateway(a), Fault::Gateway(b)) => {
             std::mem::discriminant(a) == std::mem::discriminant(b)
         }
@@ -157,6 +163,7 @@ fn read_fault(mut section: Section<'_>) -> Option<Fault> {
     let fault = match kind.as_str() {
         "knob" => read_knob(&mut section),
         "crash_at" => read_point(&mut section),
+        "corrupt" => read_corrupt(&mut section),
         gateway if part.is_gateway() && GATEWAY_KINDS.contains(&gateway) => {
             read_gateway_fault(&kind, &mut section).map(Fault::Gateway)
         }
@@ -224,6 +231,11 @@ impl FromNode for OwnLatency {
         };
         latency.map(Self)
     }
+}
+
+fn read_corrupt(section: &mut Section<'_>) -> Option<Fault> {
+    let keys = section.required::<String>("keys", "\"cache:*\"")?;
+    Some(Fault::Corrupt { keys })
 }
 
 fn read_knob(section: &mut Section<'_>) -> Option<Fault> {

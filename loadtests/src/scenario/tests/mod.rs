@@ -39,6 +39,7 @@ fn options() -> Options {
         "charge_points",
         "checkout",
         "claim_coupon",
+        "read_your_write",
         "member",
         "mix",
         "pay_and_poll",

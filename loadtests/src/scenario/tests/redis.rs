@@ -68,6 +68,13 @@ fn its_faults_are_those_of_an_edge_and_of_a_process() {
             process(ProcessFault::Restart),
             "restart of the redis",
         ),
+        (
+            "kind = \"corrupt\", keys = \"cache:*\"",
+            Fault::Corrupt {
+                keys: "cache:*".to_owned(),
+            },
+            "values under cache:* corrupted in the redis",
+        ),
     ] {
         let faults = format!("faults = [{{ on = \"redis\", {written} }}]");
         let plan = plan_of(&format!("{PLAIN}{faults}\n[redis]\n"));
@@ -87,11 +94,15 @@ fn its_faults_are_those_of_an_edge_and_of_a_process() {
 fn what_needs_a_redis_is_refused_without_one() {
     for text in [
         format!("{PLAIN}faults = [{{ on = \"redis\", kind = \"kill\" }}]\n"),
+        format!("{PLAIN}faults = [{{ on = \"redis\", kind = \"corrupt\", keys = \"*\" }}]\n"),
         format!("{PLAIN}[environment.edges]\nredis = {{ latency = \"1ms\" }}\n"),
     ] {
         let found = complaints(&text).join("\n");
         assert!(found.contains("add [redis]"), "{found}");
     }
+    let keyless = "faults = [{ on = \"redis\", kind = \"corrupt\" }]";
+    let found = complaints(&format!("{PLAIN}{keyless}\n[redis]\n")).join("\n");
+    assert!(found.contains("keys"), "{found}");
     let found = complaints(&format!("{PLAIN}[redis]\nsize = 1\n")).join("\n");
     assert!(found.contains("size"), "{found}");
 }
