@@ -19,7 +19,7 @@ use crate::lock::Locks;
 use crate::outbox::{Carrier, Consumer, Inbox, Relay, RelaySoon, Stream};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
-use crate::post::PostCaches;
+use crate::post::{PostCaches, Views, WriteBehind};
 use crate::redis::Redis;
 use crate::survey::{Fold, FoldSoon, SurveyCache};
 use crate::telemetry::Exposition;
@@ -38,6 +38,7 @@ pub struct App {
     pub locks: Locks,
     pub caches: Caches,
     pub post_caches: PostCaches,
+    pub views: Views,
     pub survey_cache: SurveyCache,
     /// The caches hold what they are to hold before the first request.
     pub is_prewarmed: Arc<AtomicBool>,
@@ -80,6 +81,7 @@ impl App {
             fold_soon: FoldSoon::default(),
             relay_soon: RelaySoon::default(),
             database,
+            views: Views::new(redis.clone()),
             redis,
             locks,
             post_caches: PostCaches::open(&caches),
@@ -139,6 +141,13 @@ impl App {
             database: database.clone(),
         });
         Inbox { database, handler }
+    }
+
+    pub fn view_writer(&self) -> WriteBehind {
+        WriteBehind {
+            database: self.database.clone(),
+            views: self.views.clone(),
+        }
     }
 
     pub fn survey_fold(&self) -> Fold {

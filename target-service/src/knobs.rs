@@ -19,7 +19,7 @@ use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
 use crate::strategy::{
     CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, MailServer, MessageIds,
-    OutboxFault, SurveyCounts, WelcomeMail,
+    OutboxFault, SurveyCounts, ViewsStrategy, WelcomeMail,
 };
 
 /// What each of them does is said where the configuration key of the same name is declared.
@@ -108,6 +108,10 @@ pub struct Knobs {
     pub seat_hold: Duration,
     #[serde(rename = "survey.counts")]
     pub survey_counts: SurveyCounts,
+    #[serde(rename = "views.strategy")]
+    pub views_strategy: ViewsStrategy,
+    #[serde(rename = "views.interval", with = "crate::duration")]
+    pub views_interval: Duration,
     #[serde(rename = "survey.fold_interval", with = "crate::duration")]
     pub survey_fold_interval: Duration,
     #[serde(rename = "outbox.fault")]
@@ -159,6 +163,8 @@ impl Default for Knobs {
             coupon_optimistic_attempts: 5,
             seat_hold: Duration::from_mins(5),
             survey_counts: SurveyCounts::default(),
+            views_strategy: ViewsStrategy::default(),
+            views_interval: Duration::from_secs(1),
             survey_fold_interval: Duration::from_millis(100),
             outbox_fault: OutboxFault::default(),
             mail_server: MailServer::default(),

@@ -91,6 +91,8 @@ fn start_workers(app: &App, stop: &CancellationToken) {
         let settling = app.settlement().run(knobs.clone(), stop.clone());
         app.work.spawn(settling);
     }
+    let writing = app.view_writer().run(knobs.clone(), stop.clone());
+    app.work.spawn(writing);
     if config.survey.folding {
         let folding = app.survey_fold().run(knobs.clone(), stop.clone());
         app.work.spawn(folding);
@@ -115,7 +117,7 @@ async fn bind(listen: SocketAddr, config: &Config) -> Result<Server, ServeError>
         })
 }
 
-/// What is under way: on connections, in tasks of its own, and in workers.
+/// What is under way: on connections, in tasks of its own, and in workers; and what they leave to be written.
 async fn finish(app: &App, connections: &TaskTracker, workers: &TaskTracker) {
     connections.close();
     connections.wait().await;
@@ -123,6 +125,7 @@ async fn finish(app: &App, connections: &TaskTracker, workers: &TaskTracker) {
     app.work.wait().await;
     workers.close();
     workers.wait().await;
+    app.view_writer().write_all(&app.knobs).await;
 }
 
 fn stop_on_signal() -> std::io::Result<CancellationToken> {

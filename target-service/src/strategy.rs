@@ -33,6 +33,22 @@ pub enum LikesStrategy {
     Derived,
 }
 
+/// Where views of posts are counted (`views.strategy`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewsStrategy {
+    /// Nowhere: who reads a post writes nothing.
+    #[default]
+    Off,
+    /// The mistake: with the post, at once, by everybody who reads it.
+    Direct,
+    /// In each process, and with the posts in batches. A crash loses what it had counted since its last batch.
+    Memory,
+    /// In Redis for all instances together, and with the posts in batches. No crash of the service loses
+    /// a view.
+    Redis,
+}
+
 /// What keeps two changes of one number from overwriting each other: a member's points, a coupon's stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -20,7 +20,7 @@ use crate::lock::LockConfig;
 use crate::mail::MailConfig;
 use crate::outbox::OutboxConfig;
 use crate::point::PointConfig;
-use crate::post::{CalendarConfig, LikesConfig, PrewarmConfig};
+use crate::post::{CalendarConfig, LikesConfig, PrewarmConfig, ViewsConfig};
 use crate::seat::SeatConfig;
 use crate::section::Settings as _;
 use crate::survey::SurveyConfig;
@@ -41,6 +41,7 @@ pub struct Config {
     pub prewarm: PrewarmConfig,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
+    pub views: ViewsConfig,
     pub point: PointConfig,
     pub coupon: CouponConfig,
     pub seat: SeatConfig,
@@ -92,6 +93,8 @@ impl Config {
             calendar_max_days: self.calendar.max_days,
             likes_strategy: self.likes.strategy,
             likes_optimistic_attempts: self.likes.optimistic_attempts,
+            views_strategy: self.views.strategy,
+            views_interval: self.views.interval,
             point_lock: self.point.lock,
             point_lock_key: self.point.lock_key,
             point_optimistic_attempts: self.point.optimistic_attempts,
@@ -168,7 +171,7 @@ mod tests {
             "point.lock": "increment", "point.lock_key": "per_operation", "point.optimistic_attempts": 29, "seat.hold": "30ms",
             "flow.settle_after": "31ms", "coupon.lock": "increment",
             "coupon.lock_order": "transaction_then_lock", "coupon.optimistic_attempts": 32,
-            "survey.counts": "event", "survey.fold_interval": "33ms", "mail.server": "slow",
+            "survey.counts": "event", "survey.fold_interval": "33ms", "views.strategy": "memory", "views.interval": "34ms", "mail.server": "slow",
             "mail.slow_by": "35ms", "mail.welcome": "inline", "mail.message_ids": "per_attempt", "outbox.fault": "after_take",
         }))
         .unwrap();

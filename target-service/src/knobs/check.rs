@@ -1,7 +1,7 @@
 //! Values of knobs that make no sense, alone or together.
 
 use super::{KnobError, Knobs, MAX_POOL_SIZE};
-use crate::strategy::OutboxFault;
+use crate::strategy::{OutboxFault, ViewsStrategy};
 
 /// Nobody's service is to die because of a setting that was left behind.
 const MAY_DIE: bool = cfg!(any(debug_assertions, feature = "fault-points"));
@@ -76,6 +76,12 @@ impl Knobs {
                     reason: "locks in Redis need one: set redis.url".to_owned(),
                 });
             }
+        }
+        if self.views_strategy == ViewsStrategy::Redis {
+            return Err(KnobError::OutOfRange {
+                name: "views.strategy".to_owned(),
+                reason: "counting views in Redis needs one: set redis.url".to_owned(),
+            });
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The configuration of the calendar (`calendar.`), of likes (`likes.`) and of the warm start (`prewarm.`).
+//! The configuration of the calendar (`calendar.`), of likes (`likes.`), of views (`views.`) and of the warm
+//! start (`prewarm.`).
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::knobs::Knobs;
-use crate::strategy::{CalendarSource, LikesStrategy};
+use crate::strategy::{CalendarSource, LikesStrategy, ViewsStrategy};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +34,19 @@ pub struct LikesConfig {
     /// With `strategy = "optimistic"`: how often a like is tried while others keep changing the same count,
     /// before it is answered by 503 `likes_contended`. Default 5. A knob.
     pub optimistic_attempts: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ViewsConfig {
+    /// Where views of posts are counted: `off`, `direct`, `memory` or `redis`. May be switched at any time
+    /// without losing what is counted already. With `redis`, a view whose count in Redis was not acknowledged
+    /// is counted again in memory. Default `off`. A knob.
+    pub strategy: ViewsStrategy,
+    /// How long the worker rests between two batches: with `memory` the most that a crash takes with it.
+    /// Default 1s. A knob.
+    #[serde(with = "crate::duration")]
+    pub interval: Duration,
 }
 
 /// What is put into the caches before the service is ready (`prewarm.`).
@@ -64,6 +78,16 @@ impl Default for CalendarConfig {
             time_zone: Tz::UTC,
             max_days: knobs.calendar_max_days,
             source: knobs.calendar_source,
+        }
+    }
+}
+
+impl Default for ViewsConfig {
+    fn default() -> Self {
+        let knobs = Knobs::default();
+        Self {
+            strategy: knobs.views_strategy,
+            interval: knobs.views_interval,
         }
     }
 }

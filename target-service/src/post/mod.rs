@@ -10,6 +10,7 @@ mod config;
 mod contents;
 mod likes;
 mod store;
+mod views;
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,9 +20,10 @@ use utoipa::ToSchema;
 
 pub use cached::PostCaches;
 pub use calendar::{DayCount, DayRange, DayRangeError, calendar};
-pub use config::{CalendarConfig, LikesConfig, PrewarmConfig};
+pub use config::{CalendarConfig, LikesConfig, PrewarmConfig, ViewsConfig};
 pub use contents::{Contents, ContentsError};
 pub use likes::{Reaction, Wish, react};
+pub use views::{Views, WriteBehind};
 
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};
@@ -37,6 +39,8 @@ pub struct Post {
     /// The day of `created_at` in the service's time zone when it was written.
     pub created_date: NaiveDate,
     pub like_count: i64,
+    /// As far as views are written: they are added in batches.
+    pub view_count: i64,
 }
 
 #[derive(Debug, Clone, Error)]
@@ -73,6 +77,7 @@ pub async fn write(
         created_at: at,
         created_date: day,
         like_count: 0,
+        view_count: 0,
     })
 }
 

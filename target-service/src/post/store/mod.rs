@@ -25,7 +25,7 @@ macro_rules! select_posts {
         concat!(
             "SELECT p.id, p.member_id, p.contents, p.created_at, p.created_date, ",
             shown_likes!(),
-            " AS like_count FROM posts p WHERE ",
+            " AS like_count, p.view_count FROM posts p WHERE ",
             $condition
         )
     };
@@ -34,6 +34,7 @@ macro_rules! select_posts {
 // Below the macros, which they use.
 pub(super) mod calendar;
 pub(super) mod likes;
+pub(super) mod views;
 
 /// `None` when there is no such member.
 ///
