@@ -26,6 +26,8 @@ use crate::telemetry::Exposition;
 
 /// How long the warm start waits for messages of other instances to be heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(1);
+/// Between two attempts to warm the caches.
+const WARMED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 #[derive(Clone)]
 pub struct App {
@@ -165,7 +167,8 @@ impl App {
         }
     }
 
-    /// Fills the caches with `prewarm.posts`, once. A failure leaves them to be filled by the requests.
+    /// Fills the caches with `prewarm.posts`, once. What fails is tried again until its time is over, and then
+    /// left to be filled by the requests.
     pub async fn prewarm(&self) {
         let (posts, limit) = (self.config.prewarm.posts, self.config.prewarm.timeout);
         if self.is_prewarmed.load(Ordering::Relaxed) {
@@ -175,11 +178,18 @@ impl App {
             .in_class(RouteClass::Slow);
         // What is kept before is forgotten when the others are first heard.
         self.caches.until_listening(HEARD_WITHIN).await;
-        let warming = self.post_caches.prewarm(&self.database, &ctx, posts);
+        let warming = async {
+            loop {
+                match self.post_caches.prewarm(&self.database, &ctx, posts).await {
+                    Ok(warmed) => return warmed,
+                    Err(error) => tracing::warn!(%error, "the cache could not be warmed yet"),
+                }
+                tokio::time::sleep(WARMED_AGAIN_AFTER).await;
+            }
+        };
         match tokio::time::timeout(limit, warming).await {
-            Ok(Ok(warmed)) => tracing::info!(warmed, "the newest posts are in the cache"),
+            Ok(warmed) => tracing::info!(warmed, "the newest posts are in the cache"),
             Err(_) => tracing::warn!(?limit, "the cache is not warm after its time"),
-            Ok(Err(error)) => tracing::warn!(%error, "the cache could not be warmed"),
         }
         self.is_prewarmed.store(true, Ordering::Relaxed);
     }

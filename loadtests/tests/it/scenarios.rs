@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::command;
 
+mod caches;
 mod payments;
 
 #[test]

@@ -54,8 +54,8 @@ pub struct ViewsConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct PrewarmConfig {
     /// So many of the newest posts, as far as there is a cache; at most `cache.max_entries` are of use in
-    /// memory. Until they are there `/readyz` says that the cache is missing; when they cannot be read the
-    /// service goes on without. Default 0.
+    /// memory. Until they are there `/readyz` says that the cache is missing; when they cannot be read they
+    /// are asked for again. Default 0.
     pub posts: u32,
     /// After so long the service is ready with what is there. Default 30s.
     #[serde(with = "crate::duration")]

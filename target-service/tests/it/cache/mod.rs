@@ -6,6 +6,7 @@ mod guards;
 mod kept;
 mod origin;
 mod served;
+mod suite;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +115,15 @@ impl Instance {
                 |_| async move { origin.load().await },
             )
             .await;
+    }
+
+    /// The same instance, about another key.
+    fn about(&self, key: &str) -> Self {
+        Self {
+            caches: self.caches.clone(),
+            cache: self.cache.clone(),
+            key: format!("{}-{key}", self.key),
+        }
     }
 
     fn redis_key(&self) -> String {

@@ -1,4 +1,5 @@
-//! A network to break: a TCP proxy whose connections can be cut, or stalled so that bytes stay where they are.
+//! A network to break: a TCP proxy whose connections can be cut, refused, answered with nonsense, or stalled so
+//! that bytes stay where they are.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,10 +9,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
+/// What happens to new connections.
+#[derive(Debug, Clone, Copy)]
+enum Welcome {
+    Relayed,
+    Refused,
+    /// By something that speaks another language.
+    Answered(&'static [u8]),
+}
+
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
     is_open: watch::Sender<bool>,
+    welcome: Arc<Mutex<Welcome>>,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
     accepting: JoinHandle<()>,
 }
@@ -22,10 +33,18 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (is_open, gate) = watch::channel(true);
         let connections = Arc::new(Mutex::new(Vec::new()));
-        let accepting = tokio::spawn(accept(listener, upstream, gate, Arc::clone(&connections)));
+        let welcome = Arc::new(Mutex::new(Welcome::Relayed));
+        let accepting = tokio::spawn(accept(
+            listener,
+            upstream,
+            gate,
+            Arc::clone(&welcome),
+            Arc::clone(&connections),
+        ));
         Self {
             address,
             is_open,
+            welcome,
             connections,
             accepting,
         }
@@ -40,6 +59,26 @@ impl Proxy {
         for connection in self.connections.lock().unwrap().drain(..) {
             connection.abort();
         }
+    }
+
+    /// Breaks every connection, and from now on each new one at once, until [`Self::relay`].
+    pub fn refuse(&self) {
+        self.welcome_with(Welcome::Refused);
+    }
+
+    /// Breaks every connection, and answers each request of new ones with these bytes until [`Self::relay`].
+    pub fn babble(&self, nonsense: &'static [u8]) {
+        self.welcome_with(Welcome::Answered(nonsense));
+    }
+
+    /// Breaks every connection, and relays new ones again.
+    pub fn relay(&self) {
+        self.welcome_with(Welcome::Relayed);
+    }
+
+    fn welcome_with(&self, welcome: Welcome) {
+        *self.welcome.lock().unwrap() = welcome;
+        self.cut();
     }
 
     /// Lets no byte through until [`Self::flow`].
@@ -63,11 +102,26 @@ async fn accept(
     listener: TcpListener,
     upstream: String,
     gate: watch::Receiver<bool>,
+    welcome: Arc<Mutex<Welcome>>,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
-        let relaying = tokio::spawn(relay(client, upstream.clone(), gate.clone()));
+        let welcome = *welcome.lock().unwrap();
+        let relaying = match welcome {
+            Welcome::Relayed => tokio::spawn(relay(client, upstream.clone(), gate.clone())),
+            Welcome::Refused => continue,
+            Welcome::Answered(nonsense) => tokio::spawn(answer(client, nonsense)),
+        };
         connections.lock().unwrap().push(relaying.abort_handle());
+    }
+}
+
+async fn answer(mut client: TcpStream, nonsense: &'static [u8]) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(1..) = client.read(&mut buffer).await {
+        if client.write_all(nonsense).await.is_err() {
+            return;
+        }
     }
 }
 
