@@ -295,6 +295,7 @@ impl<'a> Lab<'a> {
                 .collect(),
             violations: checked.violations,
             payments_tried: checked.tried,
+            tally: checked.tally,
             validity,
         }
     }

@@ -15,7 +15,7 @@ use super::request::Request;
 use super::step::step;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 11] = [
+pub(super) const BUILT_IN: [(&str, &str); 12] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -42,6 +42,10 @@ pub(super) const BUILT_IN: [(&str, &str); 11] = [
         "claim_coupon",
         "a coupon claimed, each by twice as many members as can have it; sold out is an answer, too",
     ),
+    (
+        "hold_seat",
+        "a seat held, each wanted by twenty members at about the same time; all but one of them fail",
+    ),
 ];
 
 /// The transaction of that name.
@@ -63,6 +67,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "checkout" => transaction!(checkout),
         "charge_points" => transaction!(charge_points),
         "claim_coupon" => transaction!(claim_coupon),
+        "hold_seat" => transaction!(hold_seat),
         _ => return None,
     })
 }
@@ -138,6 +143,21 @@ async fn claim_coupon(user: &mut GooseUser) -> TransactionResult {
     )?;
     let request = request.named("POST /coupons/{id}/issues");
     step(user, request.expect(&[201, 409]).discard()).await?;
+    Ok(())
+}
+
+async fn hold_seat(user: &mut GooseUser) -> TransactionResult {
+    #[derive(Serialize)]
+    struct Hold {
+        member_id: u64,
+    }
+    let (seat, member_id) = Population::seat(arrival::seq());
+    let request = json(
+        Request::put(format!("/events/1/seats/{seat}/hold")),
+        &Hold { member_id },
+    )?;
+    let request = request.named("PUT /events/{event}/seats/{seat}/hold");
+    step(user, request.discard()).await?;
     Ok(())
 }
 

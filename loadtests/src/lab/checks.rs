@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::books::BooksCheck;
 use super::payments::PaymentCheck;
 use crate::environment::Lab;
-use crate::record::{Event, Finding, Told};
+use crate::record::{Event, Finding, Tally, Told};
 use crate::scenario::{Trial, Violation};
 
 /// How things stood before the trial, in servers that may have seen others.
@@ -24,6 +24,8 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
     /// How many arrivals tried to pay; `None`: their payments were not compared.
     pub(super) tried: Option<u64>,
+    /// What the books hold since the load began; `None`: nothing, or they were not read.
+    pub(super) tally: Option<Tally>,
     /// When nothing was open any more, if that was seen.
     pub(super) healed: Option<Event>,
 }
@@ -47,6 +49,7 @@ impl Checked {
         }
         self.findings.extend(other.findings);
         self.tried = self.tried.or(other.tried);
+        self.tally = self.tally.or(other.tally);
         self.healed = self.healed.or(other.healed);
         self
     }

@@ -65,6 +65,7 @@ impl<'a> PaymentCheck<'a> {
                     findings: violations.findings(&trial.expects),
                     tried: Some(history.told.len() as u64),
                     healed: calm.map(|calm| healed(calm.saturating_duration_since(zero))),
+                    tally: None,
                 }
             }
             Err(error) => Checked::undone("payments_unchecked", &error),

@@ -139,6 +139,7 @@ pub fn record(arm: &str, round: u32, seconds_hurt_after: u64) -> TrialRecord {
         findings: Vec::new(),
         violations: None,
         payments_tried: None,
+        tally: None,
         validity: Validity::default(),
         trial,
         phases,

@@ -20,7 +20,7 @@ pub mod store;
 mod trial;
 
 pub use arm_figures::{ArmFigure, arm_figures};
-pub use books::{AccountRow, Books, BrokenEntry, CouponRow};
+pub use books::{AccountRow, Books, BrokenEntry, BrokenTransfer, CouponRow, Tally};
 pub use document::{
     ArmDocument, ArmFacts, Decisions, RecordDocument, RepeatedTrial, RoundDocument, RunFacts,
     SeriesRow, SweepFacts,

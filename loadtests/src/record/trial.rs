@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Trial, Violation};
 
+use super::books::Tally;
+
 /// Everything that one trial left behind.
 #[derive(Debug, Clone)]
 pub struct TrialRecord {
@@ -29,6 +31,8 @@ pub struct TrialRecord {
     pub violations: Option<BTreeMap<Violation, u64>>,
     /// Arrivals that tried to pay and whose payments were compared; `None` as above.
     pub payments_tried: Option<u64>,
+    /// What the service's books hold since the load began; `None`: nothing, or they were not read.
+    pub tally: Option<Tally>,
     pub validity: Validity,
 }
 

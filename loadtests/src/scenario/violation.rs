@@ -27,6 +27,8 @@ pub enum Violation {
     LostUpdate,
     /// A balance of points that is not the sum of its ledger, or is negative.
     Unbalanced,
+    /// A transfer of points that did not give one member what it took from another.
+    HalfTransfer,
     /// A coupon that was issued beyond its quantity.
     Oversold,
     /// A coupon of which not so many remain as have not been issued.
@@ -34,7 +36,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DoubleCharge,
         Self::LostCharge,
         Self::UnexpectedCharge,
@@ -44,6 +46,7 @@ impl Violation {
         Self::StillPending,
         Self::LostUpdate,
         Self::Unbalanced,
+        Self::HalfTransfer,
         Self::Oversold,
         Self::WrongStock,
     ];
@@ -53,7 +56,11 @@ impl Violation {
     pub fn is_in_books(self) -> bool {
         matches!(
             self,
-            Self::LostUpdate | Self::Unbalanced | Self::Oversold | Self::WrongStock
+            Self::LostUpdate
+                | Self::Unbalanced
+                | Self::HalfTransfer
+                | Self::Oversold
+                | Self::WrongStock
         )
     }
 
@@ -77,6 +84,7 @@ impl Violation {
             Self::StillPending => "still_pending",
             Self::LostUpdate => "lost_update",
             Self::Unbalanced => "unbalanced",
+            Self::HalfTransfer => "half_transfer",
             Self::Oversold => "oversold",
             Self::WrongStock => "wrong_stock",
         }
@@ -94,6 +102,7 @@ impl Violation {
             Self::StillPending => "still_pending",
             Self::LostUpdate => "lost_updates",
             Self::Unbalanced => "unbalanced_accounts",
+            Self::HalfTransfer => "half_transfers",
             Self::Oversold => "oversold_coupons",
             Self::WrongStock => "wrong_stocks",
         }

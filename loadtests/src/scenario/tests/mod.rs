@@ -39,6 +39,7 @@ fn options() -> Options {
         "charge_points",
         "checkout",
         "claim_coupon",
+        "hold_seat",
         "member",
         "mix",
         "pay_and_poll",
