@@ -302,6 +302,7 @@ impl<'a> Lab<'a> {
             violations: checked.violations,
             payments_tried: checked.tried,
             deliveries: checked.deliveries,
+            tally: checked.tally,
             validity,
         }
     }

@@ -19,7 +19,7 @@ use crate::route_class::RouteClass;
 use crate::section::{Change, OutOfRange, Section, SectionError};
 use crate::strategy::{
     CalendarSource, LikesStrategy, LockKey, LockOrder, LockStrategy, MailServer, MessageIds,
-    OutboxFault, SurveyCounts, ViewsStrategy, WelcomeMail,
+    OutboxFault, SurveyCounts, TransferOrder, ViewsStrategy, WelcomeMail,
 };
 
 /// What each of them does is said where the configuration key of the same name is declared.
@@ -96,6 +96,8 @@ pub struct Knobs {
     pub point_lock: LockStrategy,
     #[serde(rename = "point.lock_key")]
     pub point_lock_key: LockKey,
+    #[serde(rename = "point.transfer_order")]
+    pub point_transfer_order: TransferOrder,
     #[serde(rename = "point.optimistic_attempts")]
     pub point_optimistic_attempts: u32,
     #[serde(rename = "coupon.lock")]
@@ -157,6 +159,7 @@ impl Default for Knobs {
             likes_optimistic_attempts: 5,
             point_lock: LockStrategy::default(),
             point_lock_key: LockKey::default(),
+            point_transfer_order: TransferOrder::default(),
             point_optimistic_attempts: 5,
             coupon_lock: LockStrategy::default(),
             coupon_lock_order: LockOrder::default(),

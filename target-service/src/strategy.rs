@@ -112,6 +112,17 @@ pub enum LockKey {
     PerOperation,
 }
 
+/// In which order what needs the locks of two members takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferOrder {
+    /// By the members' ids: everybody takes them in the same order.
+    #[default]
+    Ordered,
+    /// The mistake: as they are named, so that two can wait for each other in a circle.
+    Given,
+}
+
 /// Which of lock and transaction is the outer one when a coupon is issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

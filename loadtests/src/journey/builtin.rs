@@ -17,7 +17,7 @@ use super::step::step;
 use super::written::read_your_write;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 13] = [
+pub(super) const BUILT_IN: [(&str, &str); 14] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -49,6 +49,10 @@ pub(super) const BUILT_IN: [(&str, &str); 13] = [
         "read_your_write",
         "a post liked, then read three times: reads that do not show the like are counted as stale",
     ),
+    (
+        "hold_seat",
+        "a seat held, each wanted by twenty members at about the same time; all but one of them fail",
+    ),
 ];
 
 /// The transaction of that name.
@@ -72,6 +76,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "claim_coupon" => transaction!(claim_coupon),
         "register" => transaction!(register),
         "read_your_write" => transaction!(read_your_write),
+        "hold_seat" => transaction!(hold_seat),
         _ => return None,
     })
 }
@@ -147,6 +152,21 @@ async fn claim_coupon(user: &mut GooseUser) -> TransactionResult {
     )?;
     let request = request.named("POST /coupons/{id}/issues");
     step(user, request.expect(&[201, 409]).discard()).await?;
+    Ok(())
+}
+
+async fn hold_seat(user: &mut GooseUser) -> TransactionResult {
+    #[derive(Serialize)]
+    struct Hold {
+        member_id: u64,
+    }
+    let (seat, member_id) = Population::seat(arrival::seq());
+    let request = json(
+        Request::put(format!("/events/1/seats/{seat}/hold")),
+        &Hold { member_id },
+    )?;
+    let request = request.named("PUT /events/{event}/seats/{seat}/hold");
+    step(user, request.discard()).await?;
     Ok(())
 }
 

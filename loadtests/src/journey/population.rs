@@ -16,6 +16,10 @@ pub struct Population {
     coupon_quantity: u64,
 }
 
+const SEAT_CONTENDERS: u64 = 20;
+/// The service knows no seats beyond.
+const LAST_SEAT: u64 = 1_000_000;
+
 #[derive(Debug, Clone)]
 enum Popularity {
     Uniform(u64),
@@ -60,6 +64,15 @@ impl Population {
     pub(super) fn like(&self, arrival: u64) -> (u64, u64) {
         let (posts, members) = (self.last_post, self.members.count());
         (arrival % posts + 1, arrival / posts % members + 1)
+    }
+
+    /// The seat that the arrival of this number wants, and the member that wants it: each seat is wanted by
+    /// [`SEAT_CONTENDERS`] members, one after another, so that they meet.
+    pub(super) fn seat(arrival: u64) -> (u64, u64) {
+        (
+            arrival / SEAT_CONTENDERS % LAST_SEAT + 1,
+            arrival % SEAT_CONTENDERS + 1,
+        )
     }
 }
 
@@ -150,6 +163,12 @@ mod tests {
             (population.member(&mut rng), population.post(&mut rng)),
             (1, 1)
         );
+    }
+
+    #[test]
+    fn each_seat_is_wanted_by_twenty_members() {
+        let seats: Vec<_> = (18..22).map(Population::seat).collect();
+        assert_eq!(seats, [(1, 19), (1, 20), (2, 1), (2, 2)]);
     }
 
     #[test]

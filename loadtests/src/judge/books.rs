@@ -23,6 +23,11 @@ pub fn check_books(books: &Books) -> Violations {
             found.add(Violation::Unbalanced, what);
         }
     }
+    for transfer in &books.broken_transfers {
+        let (id, sum) = (transfer.id, transfer.sum);
+        let what = format!("the transfer of entry {id} has changed the sum of all points by {sum}");
+        found.add(Violation::HalfTransfer, what);
+    }
     for coupon in &books.coupons {
         let (id, quantity, issued, remaining) =
             (coupon.id, coupon.quantity, coupon.issued, coupon.remaining);
@@ -44,7 +49,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::record::{AccountRow, BrokenEntry, CouponRow};
+    use crate::record::{AccountRow, BrokenEntry, BrokenTransfer, CouponRow};
 
     fn account(balance: i64, sum: i64) -> AccountRow {
         AccountRow {
@@ -74,6 +79,7 @@ mod tests {
             broken_entries: Vec::new(),
             accounts: vec![account(0, 0), account(70, 70)],
             coupons: vec![coupon(0, 50), coupon(50, 0)],
+            ..Books::default()
         };
         assert!(kinds(&books).is_empty());
     }
@@ -91,6 +97,11 @@ mod tests {
             ..Books::default()
         };
         assert_eq!(kinds(&entries), ["lost_update".to_owned()].into());
+        let transfers = Books {
+            broken_transfers: vec![BrokenTransfer { id: 8, sum: -5 }],
+            ..Books::default()
+        };
+        assert_eq!(kinds(&transfers), ["half_transfer".to_owned()].into());
         for wrong in [account(70, 60), account(-5, -5)] {
             let accounts = Books {
                 accounts: vec![wrong],
@@ -107,6 +118,25 @@ mod tests {
             kinds(&of(coupon(10, 41))),
             ["wrong_stock".to_owned()].into()
         );
+    }
+
+    #[test]
+    fn what_is_sold_out_is_counted_from_the_beginning_of_the_load_on() {
+        let of = |coupons| {
+            let books = Books {
+                coupons,
+                ..Books::default()
+            };
+            books.tally()
+        };
+        let before = of(vec![coupon(50, 0), coupon(49, 1)]);
+        let after = of(vec![
+            coupon(50, 0),
+            coupon(51, 0),
+            coupon(49, 1),
+            coupon(50, 0),
+        ]);
+        assert_eq!(after.since(before).sold_out_coupons, 2);
     }
 
     #[test]

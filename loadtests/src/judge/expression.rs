@@ -13,6 +13,7 @@ use cel::common::ast::{
 use super::formula::ClaimError;
 use super::reference::Reference;
 use super::scoped::PathProblem;
+use super::share::Share;
 use super::vocabulary::Vocabulary;
 
 /// What an expression is about.
@@ -34,6 +35,7 @@ pub struct Resolver<'a> {
     /// Variables that macros such as `all` introduce, innermost last.
     bound: Vec<String>,
     pub references: Vec<Reference>,
+    pub shares: Vec<Share>,
 }
 
 type Resolve = fn(&str, &Vocabulary) -> Result<Reference, PathProblem>;
@@ -57,6 +59,7 @@ impl<'a> Resolver<'a> {
             source,
             bound: Vec::new(),
             references: Vec::new(),
+            shares: Vec::new(),
         }
     }
 
@@ -77,7 +80,9 @@ impl<'a> Resolver<'a> {
                     node.expr = self.replacement(reference);
                     return Ok(());
                 }
-                return self.resolve_call(call);
+                self.resolve_call(call)?;
+                self.shares.extend(Share::asked_for_in(call));
+                return Ok(());
             }
             Expr::Ident(name) => return self.known_variable(node.id, name),
             Expr::Literal(literal) => {

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::expression::{Resolver, Scope, variable};
 use super::reference::{Measured, Reference};
+use super::share::{self, Share};
 use super::vocabulary::Vocabulary;
 
 /// Values that stand in for every figure when an expression is tried before the run: together they
@@ -23,6 +24,8 @@ pub struct Formula {
     pub check: String,
     expression: Expression,
     pub references: Vec<Reference>,
+    /// The shares whose intervals it asks for.
+    shares: Vec<Share>,
 }
 
 /// Why an expression is no claim, and where.
@@ -63,11 +66,12 @@ impl Formula {
         let mut expression = program.expression().clone();
         let mut resolver = Resolver::new(names, program.source_info(), scope);
         resolver.resolve(&mut expression)?;
-        let references = resolver.references;
+        let (references, shares) = (resolver.references, resolver.shares);
         let formula = Self {
             check: check.to_owned(),
             expression,
             references,
+            shares,
         };
         formula.try_out(scope)?;
         Ok(formula)
@@ -79,11 +83,18 @@ impl Formula {
         complete.and_then(|values| self.evaluate(&values).ok())
     }
 
-    /// The figures and their values, each once.
+    /// The figures and their values, and the shares with their intervals, each once.
     pub fn describe(&self, measured: &[Option<Measured>]) -> String {
+        let references = self.references.iter().zip(measured);
+        let figures = references.map(|(reference, value)| reference.describe(value.as_ref()));
+        let complete: Option<Vec<Measured>> = measured.iter().cloned().collect();
+        let context = complete.map(|values| context(&values));
+        let shares = context.iter().flat_map(|context| {
+            let shares = self.shares.iter();
+            shares.filter_map(|share| share.describe(context))
+        });
         let mut seen: Vec<String> = Vec::new();
-        for (reference, value) in self.references.iter().zip(measured) {
-            let text = reference.describe(value.as_ref());
+        for text in figures.chain(shares) {
             if !seen.contains(&text) {
                 seen.push(text);
             }
@@ -113,22 +124,7 @@ impl Formula {
     }
 
     fn evaluate(&self, values: &[Measured]) -> Result<bool, String> {
-        let mut context = Context::default();
-        for (index, value) in values.iter().enumerate() {
-            let value = match value {
-                Measured::Number(number) => Value::Float(*number),
-                Measured::List(numbers) => Value::List(
-                    numbers
-                        .iter()
-                        .copied()
-                        .map(Value::Float)
-                        .collect::<Vec<_>>()
-                        .into(),
-                ),
-            };
-            context.add_variable_from_value(variable(index), value);
-        }
-        match Value::resolve(&self.expression, &context) {
+        match Value::resolve(&self.expression, &context(values)) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(other) => Err(format!(
                 "a claim must be true or false, and this is {}",
@@ -137,6 +133,27 @@ impl Formula {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// What an expression is evaluated in: the figures' values, and the functions beside CEL's own.
+fn context(values: &[Measured]) -> Context<'static, 'static> {
+    let mut context = Context::default();
+    share::declare(&mut context);
+    for (index, value) in values.iter().enumerate() {
+        let value = match value {
+            Measured::Number(number) => Value::Float(*number),
+            Measured::List(numbers) => Value::List(
+                numbers
+                    .iter()
+                    .copied()
+                    .map(Value::Float)
+                    .collect::<Vec<_>>()
+                    .into(),
+            ),
+        };
+        context.add_variable_from_value(variable(index), value);
+    }
+    context
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -13,6 +13,7 @@ mod payments;
 mod reference;
 mod scoped;
 mod search;
+mod share;
 mod threshold;
 mod threshold_rule;
 mod validity;

@@ -1,4 +1,4 @@
-//! After the load of a trial: checks the service's books of points and coupons.
+//! After the load of a trial: checks the service's books of points, coupons and seats.
 //!
 //! A check that cannot be made is a finding by itself: nothing unchecked passes for checked.
 
@@ -11,7 +11,7 @@ use super::checks::Checked;
 use crate::environment::Lab;
 use crate::judge::{self, Violations};
 use crate::measure::books;
-use crate::record::Books;
+use crate::record::{Books, Tally};
 use crate::scenario::{Trial, Violation};
 
 const READ_LIMIT: Duration = Duration::from_mins(2);
@@ -29,19 +29,20 @@ enum Unread {
 /// What was wrong before the trial, in servers that may have seen others.
 pub(super) struct BooksCheck {
     url: String,
-    before: Result<Violations, Unread>,
+    before: Result<(Violations, Tally), Unread>,
 }
 
 impl BooksCheck {
     /// To be called before the load.
     pub(super) async fn prepare(lab: &Lab) -> Self {
         let url = lab.database_url();
-        let before = read(&url).await.map(|books| judge::check_books(&books));
+        let before = read(&url).await;
+        let before = before.map(|books| (judge::check_books(&books), books.tally()));
         Self { url, before }
     }
 
     pub(super) async fn compare(self, trial: &Trial) -> Checked {
-        let (before, after) = match (self.before, read(&self.url).await) {
+        let ((before, tally), after) = match (self.before, read(&self.url).await) {
             (Ok(before), Ok(after)) => (before, after),
             (Err(error), _) | (_, Err(error)) => {
                 return Checked::undone("books_unchecked", &error);
@@ -54,6 +55,7 @@ impl BooksCheck {
         Checked {
             violations: Some(found.counts(Violation::of_books())),
             findings: found.findings(&trial.expects),
+            tally: Some(after.tally().since(tally)),
             ..Checked::default()
         }
     }

@@ -8,7 +8,7 @@ use super::books::BooksCheck;
 use super::deliveries::DeliveryCheck;
 use super::payments::PaymentCheck;
 use crate::environment::Lab;
-use crate::record::{DeliveryCounts, Event, Finding, Told};
+use crate::record::{DeliveryCounts, Event, Finding, Tally, Told};
 use crate::scenario::{Trial, Violation};
 
 /// How things stood before the trial, in servers that may have seen others.
@@ -35,6 +35,8 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
     /// How many arrivals tried to pay; `None`: their payments were not compared.
     pub(super) tried: Option<u64>,
+    /// What the books hold since the load began; `None`: nothing, or they were not read.
+    pub(super) tally: Option<Tally>,
     /// When nothing was open any more, if that was seen.
     pub(super) healed: Option<Event>,
     /// `None`: nobody was to be told of anything, or that could not be checked.
@@ -62,6 +64,7 @@ impl Checked {
         }
         self.findings.extend(other.findings);
         self.tried = self.tried.or(other.tried);
+        self.tally = self.tally.or(other.tally);
         self.healed = self.healed.or(other.healed);
         self.deliveries = self.deliveries.or(other.deliveries);
         self.delivered = self.delivered.or(other.delivered);

@@ -1,8 +1,8 @@
-//! Reads the service's books of points and coupons.
+//! Reads the service's books of points, coupons and seats.
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use crate::record::{AccountRow, Books, BrokenEntry, CouponRow};
+use crate::record::{AccountRow, Books, BrokenEntry, BrokenTransfer, CouponRow};
 
 const ACCOUNTS: &str = "
     SELECT member_id, balance,
@@ -17,6 +17,16 @@ const BROKEN_ENTRIES: &str = "
                    lag(balance_after, 1, 0::bigint) OVER (PARTITION BY member_id ORDER BY id) AS left_before
               FROM point_entries) AS entries
      WHERE balance_after - change <> left_before ORDER BY id";
+
+/// Both sides of a transfer stand in the ledger: what one gave, and what the other has got for it.
+const BROKEN_TRANSFERS: &str = "
+    SELECT coalesce(o.id, i.id), (coalesce(o.change, 0) + coalesce(i.change, 0))::bigint
+      FROM (SELECT id, change FROM point_entries WHERE kind = 'transfer_out') AS o
+      FULL JOIN (SELECT id, change, transfer_id FROM point_entries WHERE kind = 'transfer_in') AS i
+        ON i.transfer_id = o.id
+     WHERE o.id IS NULL OR i.id IS NULL OR o.change + i.change <> 0 ORDER BY 1";
+
+const SEATS_TAKEN: &str = "SELECT count(*) FROM seats WHERE status <> 'FREE'";
 
 const COUPONS: &str = "
     SELECT id, quantity, (SELECT count(*) FROM coupon_issues i WHERE i.coupon_id = c.id), remaining
@@ -52,9 +62,23 @@ pub async fn read(url: &str) -> Result<Books, sqlx::Error> {
             remaining: row.try_get(3)?,
         })
     });
+    let transfers = sqlx::query(BROKEN_TRANSFERS)
+        .fetch_all(&mut connection)
+        .await?;
+    let broken_transfers = transfers.iter().map(|row| {
+        Ok(BrokenTransfer {
+            id: row.try_get(0)?,
+            sum: row.try_get(1)?,
+        })
+    });
+    let seats: i64 = sqlx::query_scalar(SEATS_TAKEN)
+        .fetch_one(&mut connection)
+        .await?;
     Ok(Books {
         accounts: accounts.collect::<Result<_, sqlx::Error>>()?,
         broken_entries: broken_entries.collect::<Result<_, sqlx::Error>>()?,
         coupons: coupons.collect::<Result<_, sqlx::Error>>()?,
+        broken_transfers: broken_transfers.collect::<Result<_, sqlx::Error>>()?,
+        seats_taken: seats.unsigned_abs(),
     })
 }

@@ -55,6 +55,13 @@ pub fn arm_figures(record: &TrialRecord) -> BTreeMap<String, Option<ArmFigure>> 
     if let Some(crashes) = crashes(record) {
         figures.push(("crashes", Some(crashes)));
     }
+    if let Some(tally) = record.tally {
+        let number = |count: u64| Some(ArmFigure::Number(count as f64));
+        figures.extend([
+            ("sold_out_coupons", number(tally.sold_out_coupons)),
+            ("seats_taken", number(tally.seats_taken)),
+        ]);
+    }
     for (violation, count) in record.violations.iter().flatten() {
         let count = ArmFigure::Number(*count as f64);
         figures.push((violation.figure(), Some(count)));

@@ -140,6 +140,7 @@ pub fn record(arm: &str, round: u32, seconds_hurt_after: u64) -> TrialRecord {
         violations: None,
         payments_tried: None,
         deliveries: None,
+        tally: None,
         validity: Validity::default(),
         trial,
         phases,

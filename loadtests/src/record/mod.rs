@@ -22,7 +22,7 @@ pub mod store;
 mod trial;
 
 pub use arm_figures::{ArmFigure, arm_figures};
-pub use books::{AccountRow, Books, BrokenEntry, CouponRow};
+pub use books::{AccountRow, Books, BrokenEntry, BrokenTransfer, CouponRow, Tally};
 pub use deliveries::{Deliveries, DeliveryCounts, EventRow, MailRow, MemberRow};
 pub use document::{
     ArmDocument, ArmFacts, Decisions, RecordDocument, RepeatedTrial, RoundDocument, RunFacts,

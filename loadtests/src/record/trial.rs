@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::books::Tally;
 use super::deliveries::DeliveryCounts;
 use crate::scenario::{Trial, Violation};
 
@@ -32,6 +33,8 @@ pub struct TrialRecord {
     pub payments_tried: Option<u64>,
     /// What was counted of mails; `None`: nobody looked, or there was nothing to be told.
     pub deliveries: Option<DeliveryCounts>,
+    /// What the service's books hold since the load began; `None`: nothing, or they were not read.
+    pub tally: Option<Tally>,
     pub validity: Validity,
 }
 

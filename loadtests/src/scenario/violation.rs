@@ -1,6 +1,6 @@
 //! What can be wrong with payments, with the books of points and coupons, and with what members are told
-//! of events: the words in which a
-//! checker finds it, and in which an arm that is there to show a mistake says that it expects it.
+//! of events: the words in which a checker finds it, and in which an arm that is there to show a mistake
+//! says that it expects it.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub enum Violation {
     LostUpdate,
     /// A balance of points that is not the sum of its ledger, or is negative.
     Unbalanced,
+    /// A transfer of points that did not give one member what it took from another.
+    HalfTransfer,
     /// A coupon that was issued beyond its quantity.
     Oversold,
     /// A coupon of which not so many remain as have not been issued.
@@ -50,7 +52,7 @@ enum Checker {
 }
 
 impl Violation {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::DoubleCharge,
         Self::LostCharge,
         Self::UnexpectedCharge,
@@ -60,6 +62,7 @@ impl Violation {
         Self::StillPending,
         Self::LostUpdate,
         Self::Unbalanced,
+        Self::HalfTransfer,
         Self::Oversold,
         Self::WrongStock,
         Self::LostEvent,
@@ -91,9 +94,11 @@ impl Violation {
 
     fn checker(self) -> Checker {
         match self {
-            Self::LostUpdate | Self::Unbalanced | Self::Oversold | Self::WrongStock => {
-                Checker::Books
-            }
+            Self::LostUpdate
+            | Self::Unbalanced
+            | Self::HalfTransfer
+            | Self::Oversold
+            | Self::WrongStock => Checker::Books,
             Self::LostEvent | Self::UndeliveredEvent | Self::DuplicateMail => Checker::Deliveries,
             _ => Checker::Payments,
         }
@@ -111,6 +116,7 @@ impl Violation {
             Self::StillPending => "still_pending",
             Self::LostUpdate => "lost_update",
             Self::Unbalanced => "unbalanced",
+            Self::HalfTransfer => "half_transfer",
             Self::Oversold => "oversold",
             Self::WrongStock => "wrong_stock",
             Self::LostEvent => "lost_event",
@@ -131,6 +137,7 @@ impl Violation {
             Self::StillPending => "still_pending",
             Self::LostUpdate => "lost_updates",
             Self::Unbalanced => "unbalanced_accounts",
+            Self::HalfTransfer => "half_transfers",
             Self::Oversold => "oversold_coupons",
             Self::WrongStock => "wrong_stocks",
             Self::LostEvent => "lost_events",

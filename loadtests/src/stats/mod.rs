@@ -10,7 +10,7 @@ mod usl;
 pub use bisection::{most_probes, next_probe};
 pub use crossing::{Crossing, Tally, crossing, most_held};
 pub use knee::{Knee, knee};
-pub use proportion::wilson;
+pub use proportion::{share_interval, wilson};
 pub use recovery::{Recovery, level_to_regain, recovery};
 pub use usl::{Usl, UslRefusal, fit_usl};
 

@@ -9,11 +9,17 @@ const Z: f64 = 1.959_964;
 /// Unlike the textbook interval it does not shrink to nothing when all tries agree: five of five
 /// say that the share is above 0.56, not that it is 1. `None` without tries.
 pub fn wilson(successes: u32, tries: u32) -> Option<(f64, f64)> {
-    if tries == 0 {
+    share_interval(f64::from(successes), f64::from(tries))
+}
+
+/// The same of counts that are figures, and so doubles. `None` as well where they are no counts.
+pub fn share_interval(successes: f64, tries: f64) -> Option<(f64, f64)> {
+    let are_counts = tries > 0.0 && successes >= 0.0 && tries.is_finite();
+    if !are_counts {
         return None;
     }
-    let n = f64::from(tries);
-    let share = f64::from(successes.min(tries)) / n;
+    let n = tries;
+    let share = successes.min(n) / n;
     let z2 = Z * Z;
     let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = Z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
@@ -24,7 +30,7 @@ pub fn wilson(successes: u32, tries: u32) -> Option<(f64, f64)> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::wilson;
+    use super::{share_interval, wilson};
 
     #[test]
     fn the_interval_is_that_of_published_tables() {
@@ -40,6 +46,26 @@ mod tests {
             assert!((found.1 - high).abs() < 5e-5, "{found:?}");
         }
         assert_eq!(wilson(0, 0), None);
+    }
+
+    #[test]
+    fn what_is_no_count_has_no_interval() {
+        assert_eq!(share_interval(12.0, 40.0), wilson(12, 40));
+        for (successes, tries) in [
+            (0.0, 0.0),
+            (-1.0, 3.0),
+            (f64::NAN, 3.0),
+            (1.0, f64::NAN),
+            (1.0, f64::INFINITY),
+        ] {
+            assert_eq!(
+                share_interval(successes, tries),
+                None,
+                "{successes} of {tries}"
+            );
+        }
+        // More cannot have succeeded than were tried.
+        assert_eq!(share_interval(5.0, 3.0), wilson(3, 3));
     }
 
     #[test]

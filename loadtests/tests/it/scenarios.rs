@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::command;
 
 mod caches;
+mod locks;
 mod payments;
 
 #[test]
@@ -188,38 +189,6 @@ fn retry_storm_boundary() {
     let record = quick("retry-storm-boundary");
     assert_eq!(record["search"]["key"], "phases.brownout.duration");
     assert_the_gateway_was_disturbed(&record);
-}
-
-#[test]
-fn locks() {
-    let record = quick("locks");
-    let strategies = [
-        "none",
-        "row",
-        "optimistic",
-        "increment",
-        "redis_simple",
-        "redis_spin",
-        "redis_pubsub",
-    ];
-    for (arm, strategy) in record["arms"].as_array().unwrap().iter().zip(strategies) {
-        assert_eq!(arm["effective"]["service"]["point"]["lock"], strategy);
-        // There is no figure where a busy machine let nobody through in so short a time.
-        let lost = arm["figures"]["lost_updates"].as_f64();
-        assert!(
-            strategy == "none" || lost <= Some(0.0),
-            "{strategy}: {lost:?}"
-        );
-    }
-}
-
-#[test]
-fn lock_order() {
-    let record = quick("lock-order");
-    let oversold = record["arms"][0]["figures"]["oversold_coupons"].as_f64();
-    assert!(oversold <= Some(0.0), "{oversold:?}");
-    let mut phases = command::phases(&record).into_iter();
-    assert!(phases.any(|phase| phase["server"]["lock_acquired"].as_f64() > Some(0.0)));
 }
 
 /// Each was brought about by what the arms did, or there was no time to find out.

@@ -23,6 +23,8 @@ pub enum DatabaseError {
     StatementTimeout,
     #[error("a lock was not given within its time")]
     LockTimeout,
+    #[error("others waited for this statement, and it for them")]
+    Deadlock,
     #[error("the request's deadline has passed")]
     DeadlineExceeded,
     #[error("the database connections are being closed")]
@@ -59,6 +61,7 @@ impl From<sqlx::Error> for DatabaseError {
             {
                 Some("57014") => Self::StatementTimeout,
                 Some("55P03") => Self::LockTimeout,
+                Some("40P01") => Self::Deadlock,
                 Some(code) if ends_connection(code) => Self::ConnectionLost(Arc::new(error)),
                 _ => Self::Query(Arc::new(error)),
             },

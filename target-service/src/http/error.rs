@@ -99,6 +99,7 @@ codes! {
     LockLost => "lock_lost", SERVICE_UNAVAILABLE, "The lock was lost before the work was done", SOON;
     LockUnavailable => "lock_unavailable", SERVICE_UNAVAILABLE, "Locks cannot be had at the moment", SOON;
     LockTimeout => "lock_timeout", SERVICE_UNAVAILABLE, "Somebody else holds what the request needs", SOON;
+    Deadlock => "deadlock", SERVICE_UNAVAILABLE, "Others waited for this request, and it for them", SOON;
     ShuttingDown => "shutting_down", SERVICE_UNAVAILABLE, "The service is shutting down", SOON;
     DeadlineExceeded => "deadline_exceeded", GATEWAY_TIMEOUT, "The request's deadline has passed", None;
     Internal => "internal", INTERNAL_SERVER_ERROR, "The service failed", None;
@@ -110,6 +111,7 @@ impl From<DatabaseError> for Problem {
             DatabaseError::PoolTimeout { .. } => Code::PoolExhausted,
             DatabaseError::StatementTimeout => Code::QueryTimeout,
             DatabaseError::LockTimeout => Code::LockTimeout,
+            DatabaseError::Deadlock => Code::Deadlock,
             DatabaseError::DeadlineExceeded => Code::DeadlineExceeded,
             DatabaseError::Closed => Code::ShuttingDown,
             DatabaseError::ConnectTimeout { .. }
@@ -195,6 +197,7 @@ mod tests {
             ),
             (DatabaseError::StatementTimeout, Code::QueryTimeout),
             (DatabaseError::LockTimeout, Code::LockTimeout),
+            (DatabaseError::Deadlock, Code::Deadlock),
             (DatabaseError::DeadlineExceeded, Code::DeadlineExceeded),
             (DatabaseError::Closed, Code::ShuttingDown),
             (

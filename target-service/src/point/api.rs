@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Amount, Balance, Operation, PointEntry, PointError, Wish};
+use super::{Amount, Balance, Operation, PointEntry, PointError, Transfer, Wish};
 use crate::context::{RequestContext, RouteClass};
 use crate::database::Database;
 use crate::http::answers::{Conflict, Invalid, NotFound, Other};
@@ -28,6 +28,7 @@ pub fn routes(points: Points) -> OpenApiRouter {
         .routes(routes!(balance))
         .routes(routes!(charge))
         .routes(routes!(use_up))
+        .routes(routes!(transfer))
         .layer(class::of(RouteClass::Realtime))
         .with_state(points)
 }
@@ -85,6 +86,57 @@ async fn use_up(
     answer(&points, &ctx, member, Operation::Use, body).await
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TransferBody {
+    /// Who is to get the points: another member.
+    to: MemberId,
+    /// 1 to 1,000,000,000.
+    amount: i64,
+    /// 1 to 255 characters; the sender's own, as for charges and uses.
+    idempotency_key: String,
+}
+
+/// Gives points of one member to another.
+#[utoipa::path(post, path = "/members/{id}/points/transfer", operation_id = "transfer_points", tag = "point", params(("id" = MemberId, Path)),
+    request_body = TransferBody, responses(
+    (status = 200, description = "What the sender gave, now or when the key was first used", body = PointEntry),
+    NotFound, Conflict, Invalid, Other,
+))]
+async fn transfer(
+    State(points): State<Points>,
+    ctx: RequestContext,
+    Path(member): Path<MemberId>,
+    Json(body): Json<TransferBody>,
+) -> Result<Json<PointEntry>, Problem> {
+    let wanted = wanted(member, body)?;
+    let entry = super::transfer(&points.database, &points.locks, &ctx, &wanted).await?;
+    Ok(Json(entry))
+}
+
+fn wanted(from: MemberId, body: TransferBody) -> Result<Transfer, Problem> {
+    let to = body.to;
+    let oneself = (to == from).then(|| FieldError {
+        field: "to".to_owned(),
+        code: "same_member".into(),
+        detail: "points are given to another member".to_owned(),
+    });
+    match (checked(body.amount, body.idempotency_key), oneself) {
+        (Ok((amount, key)), None) => Ok(Transfer {
+            from,
+            to,
+            amount,
+            key,
+        }),
+        (wrong, oneself) => {
+            let others = wrong.err().unwrap_or_default();
+            Err(Problem::invalid(
+                oneself.into_iter().chain(others).collect(),
+            ))
+        }
+    }
+}
+
 async fn answer(
     points: &Points,
     ctx: &RequestContext,
@@ -98,15 +150,19 @@ async fn answer(
 }
 
 fn wish(member: MemberId, operation: Operation, body: PointsBody) -> Result<Wish, Problem> {
-    let amount = Amount::new(body.amount);
-    let key = IdempotencyKey::parse(body.idempotency_key);
-    match (amount, key) {
-        (Ok(amount), Ok(key)) => Ok(Wish {
-            member,
-            operation,
-            amount,
-            key,
-        }),
+    let (amount, key) = checked(body.amount, body.idempotency_key).map_err(Problem::invalid)?;
+    Ok(Wish {
+        member,
+        operation,
+        amount,
+        key,
+    })
+}
+
+/// What every change of points says, or everything that is wrong with it.
+fn checked(amount: i64, key: String) -> Result<(Amount, IdempotencyKey), Vec<FieldError>> {
+    match (Amount::new(amount), IdempotencyKey::parse(key)) {
+        (Ok(amount), Ok(key)) => Ok((amount, key)),
         (amount, key) => {
             let amount = amount.err().map(|error| FieldError {
                 field: "amount".to_owned(),
@@ -118,9 +174,7 @@ fn wish(member: MemberId, operation: Operation, body: PointsBody) -> Result<Wish
                 code: error.code().into(),
                 detail: error.to_string(),
             });
-            Err(Problem::invalid(
-                [amount, key].into_iter().flatten().collect(),
-            ))
+            Err([amount, key].into_iter().flatten().collect())
         }
     }
 }

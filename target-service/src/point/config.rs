@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::knobs::Knobs;
-use crate::strategy::{LockKey, LockStrategy};
+use crate::strategy::{LockKey, LockStrategy, TransferOrder};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +16,12 @@ pub struct PointConfig {
     /// With a lock in Redis: whether all changes of a member's points have one lock, or charges one and uses
     /// another, which is a mistake. Default `member`. A knob.
     pub lock_key: LockKey,
+    /// In which order a transfer takes the locks of its two members, whichever locks they are: by their ids,
+    /// or as they are named, the sender first. With `given` two transfers in opposite directions wait for each
+    /// other in a circle: the database ends one of them after its `deadlock_timeout` (1 s), which is answered
+    /// by 503 `deadlock`, unless `db.lock_timeout` ends it before; with locks in Redis both wait for as long as
+    /// they may. Default `ordered`. A knob.
+    pub transfer_order: TransferOrder,
     /// With `lock = "optimistic"`: how often a change is tried while others keep changing the same balance,
     /// before it is answered by 503 `points_contended`. Default 5. A knob.
     pub optimistic_attempts: u32,
@@ -27,6 +33,7 @@ impl Default for PointConfig {
         Self {
             lock: knobs.point_lock,
             lock_key: knobs.point_lock_key,
+            transfer_order: knobs.point_transfer_order,
             optimistic_attempts: knobs.point_optimistic_attempts,
         }
     }

@@ -31,6 +31,10 @@ pub enum EntryKind {
     OrderSpend,
     /// An order has given them back.
     OrderReturn,
+    /// Given to another member.
+    TransferOut,
+    /// Got from another member.
+    TransferIn,
 }
 
 impl EntryKind {
@@ -40,14 +44,16 @@ impl EntryKind {
             Self::Use => "use",
             Self::OrderSpend => "order_spend",
             Self::OrderReturn => "order_return",
+            Self::TransferOut => "transfer_out",
+            Self::TransferIn => "transfer_in",
         }
     }
 
     /// 1 where points come, -1 where they go.
     pub(super) fn sign(self) -> i64 {
         match self {
-            Self::Charge | Self::OrderReturn => 1,
-            Self::Use | Self::OrderSpend => -1,
+            Self::Charge | Self::OrderReturn | Self::TransferIn => 1,
+            Self::Use | Self::OrderSpend | Self::TransferOut => -1,
         }
     }
 }
@@ -60,9 +66,16 @@ impl TryFrom<String> for EntryKind {
     type Error = UnknownKind;
 
     fn try_from(stored: String) -> Result<Self, UnknownKind> {
-        [Self::Charge, Self::Use, Self::OrderSpend, Self::OrderReturn]
-            .into_iter()
-            .find(|kind| kind.as_str() == stored)
-            .ok_or(UnknownKind(stored))
+        [
+            Self::Charge,
+            Self::Use,
+            Self::OrderSpend,
+            Self::OrderReturn,
+            Self::TransferOut,
+            Self::TransferIn,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == stored)
+        .ok_or(UnknownKind(stored))
     }
 }

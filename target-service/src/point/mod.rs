@@ -3,7 +3,8 @@
 //! Invariant, with every `point.lock` but `none` and with the right `point.lock_key`, as long as no holder of a
 //! lock outlives its lease or is fenced off then: a balance is never negative and is the sum of its ledger.
 //! Both change in one transaction, and what guards a charge guards a use. With every lock: a request of one
-//! idempotency key moves points once, and an order takes points once and gives them back once.
+//! idempotency key moves points once, an order takes points once and gives them back once, and in the ledger
+//! a transfer gives one member what it takes from the other.
 
 mod amount;
 pub mod api;
@@ -13,6 +14,7 @@ mod entry;
 mod holder;
 mod orders;
 mod store;
+mod transfer;
 
 use serde::Serialize;
 use sqlx::FromRow;
@@ -24,6 +26,7 @@ pub use config::PointConfig;
 pub use entry::{EntryKind, PointEntry};
 pub use holder::Holder;
 pub use orders::{give_back, spend};
+pub use transfer::{Transfer, transfer};
 
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};

@@ -2,7 +2,7 @@
 //!
 //! Whoever changes a balance also moves its version on, so that an optimistic writer notices. Every change
 //! touches the account first and the ledger second, so that two of them cannot wait for each other in a
-//! circle.
+//! circle; a transfer touches two accounts, in the order that `point.transfer_order` says.
 
 use sqlx::{FromRow, PgConnection};
 
@@ -213,6 +213,40 @@ pub(super) async fn append_of_order(
     .execute(connection);
     observed(ctx, "point.append_of_order", query).await?;
     Ok(())
+}
+
+/// What came, for what went with the entry `transfer`.
+pub(super) async fn append_of_transfer(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    member: MemberId,
+    points: i64,
+    balance: i64,
+    transfer: i64,
+) -> Result<(), DatabaseError> {
+    let query = sqlx::query(
+        "INSERT INTO point_entries (member_id, kind, change, balance_after, transfer_id) \
+         VALUES ($1, 'transfer_in', $2, $3, $4)",
+    )
+    .bind(member)
+    .bind(points)
+    .bind(balance)
+    .bind(transfer)
+    .execute(connection);
+    observed(ctx, "point.append_of_transfer", query).await?;
+    Ok(())
+}
+
+/// Who got what went with this entry; `None`: it was no transfer.
+pub(super) async fn receiver(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    transfer: i64,
+) -> Result<Option<MemberId>, DatabaseError> {
+    let query = sqlx::query_scalar("SELECT member_id FROM point_entries WHERE transfer_id = $1")
+        .bind(transfer)
+        .fetch_optional(connection);
+    observed(ctx, "point.receiver", query).await
 }
 
 #[derive(Debug, Clone, Copy, FromRow)]

@@ -45,4 +45,5 @@ mod seed;
 mod support;
 mod survey;
 mod telemetry;
+mod transfer;
 mod views;

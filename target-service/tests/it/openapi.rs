@@ -65,6 +65,7 @@ async fn the_endpoints_are_documented() {
         "get /members/{id}/points",
         "post /members/{id}/points/charge",
         "post /members/{id}/points/use",
+        "post /members/{id}/points/transfer",
         "get /surveys",
         "post /surveys",
         "post /surveys/{id}/answers",
@@ -177,6 +178,7 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
     let post = |author: i64| json!({"member_id": author, "contents": "hello"});
     let nickname = |nickname: &str| json!({ "nickname": nickname });
     let points = |amount: i64, key: &str| json!({"amount": amount, "idempotency_key": key});
+    let transfer = |to: i64| json!({"to": to, "amount": 1, "idempotency_key": "t"});
     let order = |seat: Value| json!({"member_id": 1, "seat": seat, "points": 2, "amount": 2});
     let seat = json!({"event": 1, "seat": 1});
     let hold = |member: i64| json!({ "member_id": member });
@@ -219,6 +221,18 @@ fn exchanges() -> Vec<(&'static str, String, Value, &'static str)> {
         ),
         ("post /members/{id}/points/use", "", &points(1, "b"), "200"),
         ("post /members/{id}/points/use", "", &points(99, "c"), "409"),
+        (
+            "post /members/{id}/points/transfer",
+            "",
+            &transfer(2),
+            "404",
+        ),
+        (
+            "post /members/{id}/points/transfer",
+            "",
+            &transfer(1),
+            "422",
+        ),
         ("post /surveys", "", &survey(1), "201"),
         ("post /surveys", "", &survey(2), "404"),
         ("post /surveys", "", &hold(1), "422"),

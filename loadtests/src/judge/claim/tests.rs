@@ -286,3 +286,44 @@ fn what_is_wrong_with_payments_can_be_claimed_where_payments_are_checked() {
     let error = Claim::compile("says", check, &without).unwrap_err();
     assert!(error.to_string().contains("add [gateway]"), "{error}");
 }
+
+#[test]
+fn shares_are_judged_by_their_intervals_and_told_with_them() {
+    let trials = both_arms();
+    // 100 of 500, and 81 of 263 of a published table.
+    let fault = "arm.naive.fault.ok, arm.naive.fault.offered";
+    for (check, holds) in [
+        (
+            format!("share_low({fault}) > 0.166 && share_low({fault}) < 0.168"),
+            true,
+        ),
+        (
+            format!("share_high({fault}) > 0.237 && share_high({fault}) < 0.238"),
+            true,
+        ),
+        (format!("share_low({fault}) >= 0.2"), false),
+        (
+            "share_high(arm.naive.fault.ok - 19, arm.naive.fault.offered - 237) < 0.3663".into(),
+            true,
+        ),
+    ] {
+        assert_eq!(judged(&check, &trials).holds, Some(holds), "{check}");
+    }
+    let seen = judged(&format!("share_low({fault}) > 0.1"), &trials).observed;
+    let told = "100 of 500 are 20.0 % (between 16.7 % and 23.7 % at 95 % confidence)";
+    assert!(seen.contains(told), "{seen}");
+}
+
+#[test]
+fn a_share_of_nothing_is_inconclusive_and_a_misspelt_one_is_refused() {
+    let none = "share_high(arm.naive.fault.ok - arm.naive.fault.ok, arm.naive.fault.unsent) < 0.5";
+    let judged = judged(none, &both_arms());
+    assert_eq!(judged.holds, None, "{}", judged.observed);
+    for check in [
+        "share_low(arm.naive.fault.ok) > 0.1",
+        "share_low(arm.naive.fault.ok, true) > 0.1",
+        "share_middle(arm.naive.fault.ok, arm.naive.fault.offered) > 0.1",
+    ] {
+        refused(check);
+    }
+}

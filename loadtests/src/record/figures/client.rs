@@ -198,19 +198,23 @@ pub const ARM: &[Figure] = &[
         "still_pending",
         "Payments and orders that were not final by the end of the heal time.",
     ),
-    broken_books(
+    of_books(
         "lost_updates",
         "Changes of points that began from another balance than the change before them had left.",
     ),
-    broken_books(
+    of_books(
         "unbalanced_accounts",
         "Members whose points are not the sum of their ledger, or are negative.",
     ),
-    broken_books(
+    of_books(
+        "half_transfers",
+        "Transfers of points between members that did not give one what they took from the other.",
+    ),
+    of_books(
         "oversold_coupons",
         "Coupons that were issued beyond their quantity.",
     ),
-    broken_books(
+    of_books(
         "wrong_stocks",
         "Coupons of which not so many remain as have not been issued.",
     ),
@@ -248,6 +252,14 @@ pub const ARM: &[Figure] = &[
         "duplicate_mails",
         "Registrations and outcomes of orders of which the member got more than one mail.",
     ),
+    of_books(
+        "sold_out_coupons",
+        "Coupons of which as many were issued as there are, or more: what oversold_coupons is a share of.",
+    ),
+    of_books(
+        "seats_taken",
+        "Seats that somebody has taken, for a while or for good.",
+    ),
 ];
 
 const fn delivery(name: &'static str, doc: &'static str) -> Figure {
@@ -260,7 +272,7 @@ const fn delivery(name: &'static str, doc: &'static str) -> Figure {
     }
 }
 
-const fn broken_books(name: &'static str, doc: &'static str) -> Figure {
+const fn of_books(name: &'static str, doc: &'static str) -> Figure {
     Figure {
         name,
         unit: Unit::Count,

@@ -39,11 +39,12 @@ fn options() -> Options {
         "charge_points",
         "checkout",
         "claim_coupon",
-        "read_your_write",
+        "hold_seat",
         "member",
         "mix",
         "pay_and_poll",
         "post",
+        "read_your_write",
         "rename",
         "write",
     ];

@@ -87,13 +87,13 @@ impl Shop {
         (count("issued"), count("remaining"))
     }
 
-    async fn points(&self, operation: &str, member: i64, amount: i64, key: &str) -> Answer {
+    pub async fn points(&self, operation: &str, member: i64, amount: i64, key: &str) -> Answer {
         let path = format!("/members/{member}/points/{operation}");
         let body = json!({"amount": amount, "idempotency_key": key});
         insist(async || self.app.post(&path, body.clone()).await).await
     }
 
-    async fn balance(&self, member: i64) -> (i64, i64) {
+    pub async fn balance(&self, member: i64) -> (i64, i64) {
         let path = format!("/members/{member}/points");
         let balance = self.app.get(&path).await.body["balance"].as_i64().unwrap();
         let ledger: i64 = sqlx::query_scalar(
