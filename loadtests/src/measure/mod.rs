@@ -13,6 +13,7 @@ mod fold;
 pub mod payments;
 mod phase_fold;
 mod postgres;
+mod redis;
 mod sample;
 mod sample_buffers;
 mod sample_file;

@@ -80,6 +80,8 @@ pub enum Source {
     Share { part: Selector, whole: Selector },
     /// `PostgreSQL`'s own statistics of the database.
     Database(DatabaseReading),
+    /// Redis' own statistics.
+    Redis(RedisReading),
     /// CPU seconds of a process and its children.
     Cpu(Part),
 }
@@ -101,6 +103,15 @@ pub enum DatabaseReading {
     Deadlocks,
     Connections,
     SessionsOpened,
+    Statements,
+    PostSelects,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisReading {
+    Commands,
+    Hits,
+    Misses,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
