@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::command;
 
+mod caches;
 mod payments;
 
 #[test]
@@ -267,82 +268,6 @@ fn assert_payments_were_compared(arm: &Value, kills: usize) {
     }
     let is_wrong = |finding: &Value| !codes.contains(&finding["code"].as_str().unwrap());
     assert!(!findings.iter().any(is_wrong), "{findings:?}");
-}
-
-#[test]
-fn stampede() {
-    let record = quick("stampede");
-    let arms = record["arms"].as_array().unwrap();
-    let guards: Vec<_> = arms
-        .iter()
-        .map(|arm| {
-            let effective = &arm["effective"];
-            assert!(effective["redis"]["version"].is_string(), "{effective}");
-            let cache = &effective["service"]["cache"];
-            assert_eq!(cache["tier"], "redis", "{cache}");
-            let instances = effective["instances"].as_u64().unwrap();
-            (cache["guard"].as_str().unwrap(), instances)
-        })
-        .collect();
-    assert_eq!(
-        guards,
-        [
-            ("none", 1),
-            ("single_flight", 1),
-            ("lock", 1),
-            ("stale_while_revalidate", 1),
-            ("none", 3),
-            ("single_flight", 3),
-            ("lock", 3),
-        ]
-    );
-    for arm in arms {
-        assert_the_cache_was_asked(arm);
-    }
-}
-
-#[test]
-fn stampede_early() {
-    let record = quick("stampede-early");
-    for (arm, instances) in record["arms"].as_array().unwrap().iter().zip([1, 3]) {
-        assert_eq!(arm["effective"]["instances"], instances);
-        let cache = &arm["effective"]["service"]["cache"];
-        assert_eq!(cache["guard"], "early", "{cache}");
-        assert_the_cache_was_asked(arm);
-    }
-}
-
-/// And its witnesses have seen the same: the service's loads are reads in the database, and its looks are
-/// commands in Redis.
-fn assert_the_cache_was_asked(arm: &Value) {
-    let phases = arm["rounds"][0]["phases"].as_array().unwrap();
-    // The very first load may have begun before the first reading.
-    for figures in [
-        ["cache_requests", "cache_requests"],
-        ["cache_misses", "cache_origin_fetches"],
-        ["redis_server_commands", "redis_server_misses"],
-        ["pg_statements", "pg_post_selects"],
-    ] {
-        let seen = phases.iter().any(|phase| {
-            figures.map(|figure| phase["server"][figure].as_f64()) > [Some(0.0), Some(0.0)]
-        });
-        assert!(seen, "{figures:?} in {phases:?}");
-    }
-}
-
-#[test]
-fn stampede_query() {
-    let record = quick("stampede-query");
-    for arm in record["arms"].as_array().unwrap() {
-        let service = &arm["effective"]["service"];
-        assert_eq!(service["db"]["simulated_delay"], "500ms", "{service}");
-        assert_eq!(service["cache"]["tier"], "redis", "{service}");
-        let phases = arm["rounds"][0]["phases"].as_array().unwrap();
-        let waited = phases
-            .iter()
-            .any(|phase| phase["server"]["cache_misses"].as_f64() > Some(0.0));
-        assert!(waited, "the first of all finds nothing: {phases:?}");
-    }
 }
 
 fn assert_the_gateway_was_disturbed(record: &Value) {
