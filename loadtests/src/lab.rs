@@ -230,6 +230,7 @@ impl<'a> Lab<'a> {
         let sources = Sources {
             metrics: lab.map(metrics_pages).unwrap_or_default(),
             database: lab.map(environment::Lab::database_url),
+            redis: lab.and_then(|lab| lab.redis().map(environment::Redis::address)),
             cpu_seconds: &cpu_seconds,
         };
         let readings = scrape::watch(

@@ -57,6 +57,7 @@ impl Lab {
         let cluster = dataset::seeded(&run, &install, &spec.dataset, "database").await?;
         cluster.write_back();
         let database = Postgres::start(&run, &install, cluster, Purpose::Trial).await?;
+        database.count_statements(&install).await?;
         let gateway = match &spec.gateway {
             Some(behaviour) => Some(Gateway::start(&run, behaviour).await?),
             None => None,

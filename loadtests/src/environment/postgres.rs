@@ -18,7 +18,7 @@ use super::error::EnvironmentError;
 use super::keeper::StopBy;
 use super::port;
 use super::process::ServerProcess;
-use super::programs::PostgresInstall;
+use super::programs::{PostgresInstall, STATEMENT_COUNTER};
 use super::run::Run;
 
 pub const NAME: &str = "postgres";
@@ -124,6 +124,9 @@ impl Postgres {
         launch.directory.clone_from(&cluster.data);
         launch.variables = vec![("LC_ALL", "C".into())];
         launch.arguments = server_arguments(&cluster.data, port, purpose);
+        if purpose == Purpose::Trial && install.counts_statements() {
+            launch.arguments.extend(statement_counter_arguments());
+        }
         let server = Self {
             process: run.start(launch)?,
             cluster: cluster.clone(),
@@ -197,6 +200,23 @@ impl Postgres {
             .map_err(database_error("connecting"))
     }
 
+    /// Has the server count the statements of the trial's database, where it can.
+    pub async fn count_statements(
+        &self,
+        install: &PostgresInstall,
+    ) -> Result<(), EnvironmentError> {
+        if !install.counts_statements() {
+            return Ok(());
+        }
+        let failed = "having it count statements";
+        let mut connection = self.connect(DATABASE).await?;
+        sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            .execute(&mut connection)
+            .await
+            .map_err(database_error(failed))?;
+        connection.close().await.map_err(database_error(failed))
+    }
+
     /// The version and every setting that differs from the default.
     pub async fn effective(&self) -> Result<serde_json::Value, EnvironmentError> {
         let failed = "reading its settings";
@@ -253,6 +273,17 @@ fn server_arguments(data: &Path, port: u16, purpose: Purpose) -> Vec<OsString> {
         arguments.extend(["-c".into(), setting.into()]);
     }
     arguments
+}
+
+/// The beginning and end of transactions are no statements of interest.
+fn statement_counter_arguments() -> impl Iterator<Item = OsString> {
+    let settings = [
+        format!("shared_preload_libraries={STATEMENT_COUNTER}"),
+        format!("{STATEMENT_COUNTER}.track_utility=off"),
+    ];
+    settings
+        .into_iter()
+        .flat_map(|setting| ["-c".into(), setting.into()])
 }
 
 pub fn database_error(doing: &'static str) -> impl FnOnce(sqlx::Error) -> EnvironmentError {

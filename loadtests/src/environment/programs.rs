@@ -12,6 +12,9 @@ use super::error::EnvironmentError;
 /// Names the directory of Squall's own programs, for those that run from elsewhere.
 pub const BIN_DIR_VARIABLE: &str = "SQUALL_BIN_DIR";
 
+/// PostgreSQL's extension that counts statements, and its library.
+pub const STATEMENT_COUNTER: &str = "pg_stat_statements";
+
 #[derive(Debug, Clone)]
 pub struct Programs {
     /// Directories of servers, in order.
@@ -34,6 +37,17 @@ pub struct PostgresInstall {
 impl PostgresInstall {
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
+    }
+
+    /// Whether it comes with the extension that counts statements, which some systems package apart.
+    pub fn counts_statements(&self) -> bool {
+        let prefix = self.bin.parent().unwrap_or(&self.bin);
+        let libraries = ["lib", "lib/postgresql", "lib64/pgsql", "lib/pgsql"];
+        libraries.iter().any(|library| {
+            let files = ["so", "dylib"].map(|ending| format!("{STATEMENT_COUNTER}.{ending}"));
+            let mut paths = files.iter().map(|file| prefix.join(library).join(file));
+            paths.any(|path| path.is_file())
+        })
     }
 }
 
@@ -231,6 +245,25 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.contains("cargo build"), "{message}");
+    }
+
+    #[test]
+    fn the_counter_of_statements_is_found_where_systems_put_it_and_missed_where_it_is_not() {
+        for library in [
+            "lib/pg_stat_statements.so",
+            "lib64/pgsql/pg_stat_statements.so",
+        ] {
+            let prefix = tempfile::tempdir().unwrap();
+            let install = PostgresInstall {
+                bin: prefix.path().join("bin"),
+                version: "15.1".to_owned(),
+            };
+            assert!(!install.counts_statements());
+            let file = prefix.path().join(library);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "").unwrap();
+            assert!(install.counts_statements(), "{library}");
+        }
     }
 
     #[test]

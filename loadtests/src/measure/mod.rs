@@ -14,6 +14,7 @@ mod fold;
 pub mod payments;
 mod phase_fold;
 mod postgres;
+mod redis;
 mod sample;
 mod sample_buffers;
 mod sample_file;

@@ -14,6 +14,16 @@ pub struct DatabaseCounters {
     pub sessions: f64,
     /// Client connections now, this one left out.
     pub connections: f64,
+    /// Missing where the server does not count statements.
+    pub statements: Option<StatementCounters>,
+}
+
+/// Statements of the database's owner, which is the service.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StatementCounters {
+    pub all: f64,
+    /// Those that select from the posts.
+    pub post_selects: f64,
 }
 
 const QUERY: &str = "
@@ -22,6 +32,14 @@ const QUERY: &str = "
            (SELECT count(*)::float8 FROM pg_stat_activity
              WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())
       FROM pg_stat_database WHERE datname = current_database()";
+
+/// Unlike those of the database, these counters are up to date as soon as a statement has ended.
+const STATEMENTS: &str = r"
+    SELECT coalesce(sum(calls), 0)::float8,
+           coalesce(sum(calls) FILTER (WHERE query ~* '^\s*select\M.*\mfrom\s+posts\M'), 0)::float8
+      FROM pg_stat_statements
+      JOIN pg_database ON pg_database.oid = dbid AND datdba = userid
+     WHERE datname = current_database()";
 
 /// A connection for reading counters only, opened again when the database was restarted.
 #[derive(Debug)]
@@ -45,6 +63,7 @@ impl CounterReader {
             None => PgConnection::connect(&self.url).await?,
         };
         let row = sqlx::query(QUERY).fetch_one(&mut connection).await?;
+        let statements = statements(&mut connection).await?;
         self.connection = Some(connection);
         Ok(DatabaseCounters {
             commits: row.try_get(0)?,
@@ -54,6 +73,21 @@ impl CounterReader {
             deadlocks: row.try_get(4)?,
             sessions: row.try_get(5)?,
             connections: row.try_get(6)?,
+            statements,
         })
+    }
+}
+
+async fn statements(
+    connection: &mut PgConnection,
+) -> Result<Option<StatementCounters>, sqlx::Error> {
+    match sqlx::query(STATEMENTS).fetch_one(connection).await {
+        Ok(row) => Ok(Some(StatementCounters {
+            all: row.try_get(0)?,
+            post_selects: row.try_get(1)?,
+        })),
+        // There is no such view, or nothing behind it.
+        Err(sqlx::Error::Database(_)) => Ok(None),
+        Err(lost) => Err(lost),
     }
 }

@@ -1,5 +1,6 @@
 //! Reads the servers' figures while a trial runs: the `/metrics` of each instance and of the mock gateway
-//! every half second and at phase edges, the database's counters and every process's CPU seconds at phase edges.
+//! every half second and at phase edges, the counters of the database and of Redis and every process's CPU
+//! seconds at phase edges.
 //!
 //! Invariant: counters never fall. A service that was restarted starts from 0 again, or has not
 //! begun to count at all; what it had counted when it was last read is added to what it counts now.
@@ -14,6 +15,7 @@ use crate::record::figures::Part;
 
 use super::exposition::{self, Sample};
 use super::postgres::{CounterReader, DatabaseCounters};
+use super::redis::{self, RedisCounters};
 
 const INTERVAL: Duration = Duration::from_millis(500);
 /// A server that does not answer for this long is not read this time.
@@ -25,6 +27,8 @@ pub struct Sources<'a> {
     pub metrics: Vec<(Part, String)>,
     /// The database, reached directly, not through a faulted edge.
     pub database: Option<String>,
+    /// `HOST:PORT` of Redis, reached directly as well.
+    pub redis: Option<String>,
     /// What each part has used so far, processes that have ended included.
     pub cpu_seconds: &'a (dyn Fn() -> HashMap<Part, f64> + Sync),
 }
@@ -41,6 +45,7 @@ pub struct Reading {
     /// The parts of which something did not answer.
     pub missed: HashSet<Part>,
     pub database: Option<DatabaseCounters>,
+    pub redis: Option<RedisCounters>,
     pub cpu_seconds: HashMap<Part, f64>,
 }
 
@@ -160,6 +165,10 @@ impl<'a> Reader<'a> {
                     .await
                     .ok()
                     .and_then(Result::ok);
+            }
+            if let Some(address) = &self.sources.redis {
+                let counters = timeout(PATIENCE, redis::read(address)).await;
+                reading.redis = counters.ok().and_then(Result::ok);
             }
             reading.cpu_seconds = (self.sources.cpu_seconds)();
         }

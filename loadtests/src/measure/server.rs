@@ -5,10 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::record::figures::{self, DatabaseReading, Figure, Fold, Part, Selector, Source, Unit};
+use crate::record::figures::{
+    self, DatabaseReading, Figure, Fold, Part, RedisReading, Selector, Source, Unit,
+};
 
 use super::exposition::Sample;
 use super::postgres::DatabaseCounters;
+use super::redis::RedisCounters;
 use super::scrape::{Reading, Readings};
 
 /// A reading this far from an edge still stands for it.
@@ -113,14 +116,18 @@ fn over(readings: &Readings, from: &Reading, to: &Reading, figure: &Figure) -> O
         }
         Source::Database(reading) => {
             let (from, to) = (
-                database(from.database.as_ref()?, reading),
-                database(to.database.as_ref()?, reading),
+                database(from.database.as_ref()?, reading)?,
+                database(to.database.as_ref()?, reading)?,
             );
-            Some(if figure.fold == Fold::Max {
-                from.max(to)
+            if figure.fold == Fold::Max {
+                Some(from.max(to))
             } else {
-                to - from
-            })
+                gained(from, to)
+            }
+        }
+        Source::Redis(reading) => {
+            let (from, to) = (from.redis.as_ref()?, to.redis.as_ref()?);
+            gained(redis(from, reading), redis(to, reading))
         }
         Source::Cpu(part) => Some(to.cpu_seconds.get(&part)? - from.cpu_seconds.get(&part)?),
         Source::Arrivals(_)
@@ -251,8 +258,21 @@ fn quantile_of(buckets: &[(f64, f64)], quantile: f64) -> Option<f64> {
     None
 }
 
-fn database(counters: &DatabaseCounters, reading: DatabaseReading) -> f64 {
+/// Nothing is known of a counter that fell: the server was restarted, and what it had counted is lost.
+fn gained(from: f64, to: f64) -> Option<f64> {
+    (to >= from).then_some(to - from)
+}
+
+fn redis(counters: &RedisCounters, reading: RedisReading) -> f64 {
     match reading {
+        RedisReading::Commands => counters.commands,
+        RedisReading::Hits => counters.hits,
+        RedisReading::Misses => counters.misses,
+    }
+}
+
+fn database(counters: &DatabaseCounters, reading: DatabaseReading) -> Option<f64> {
+    Some(match reading {
         DatabaseReading::Commits => counters.commits,
         DatabaseReading::Rollbacks => counters.rollbacks,
         DatabaseReading::BlocksRead => counters.blocks_read,
@@ -260,7 +280,9 @@ fn database(counters: &DatabaseCounters, reading: DatabaseReading) -> f64 {
         DatabaseReading::Deadlocks => counters.deadlocks,
         DatabaseReading::Connections => counters.connections,
         DatabaseReading::SessionsOpened => counters.sessions,
-    }
+        DatabaseReading::Statements => counters.statements?.all,
+        DatabaseReading::PostSelects => counters.statements?.post_selects,
+    })
 }
 
 #[cfg(test)]
@@ -268,6 +290,7 @@ mod tests {
     #![allow(clippy::float_cmp)]
 
     use super::super::exposition;
+    use super::super::postgres::StatementCounters;
     use super::*;
 
     fn reading(at_ms: u64, page: &str) -> Reading {
@@ -306,6 +329,52 @@ mod tests {
             reading(10_000, "up 1\ndb_client_connection_timeouts_total 4"),
         ]);
         assert_eq!(figures["pool_timeouts"], Some(4.0));
+    }
+
+    #[test]
+    fn what_a_restarted_server_counted_is_unknown_and_not_negative() {
+        let redis = |commands| RedisCounters {
+            commands,
+            hits: 0.0,
+            misses: 3.0,
+        };
+        let mut all = vec![reading(0, "up 1"), reading(10_000, "up 1")];
+        all[0].redis = Some(redis(100.0));
+        all[1].redis = Some(redis(150.0));
+        let figures = one_phase(all.clone());
+        assert_eq!(figures["redis_server_commands"], Some(50.0));
+        assert_eq!(figures["redis_server_misses"], Some(0.0));
+        all[1].redis = Some(redis(20.0));
+        assert_eq!(one_phase(all.clone())["redis_server_commands"], None);
+        all[1].redis = None;
+        assert_eq!(one_phase(all)["redis_server_commands"], None);
+    }
+
+    #[test]
+    fn where_statements_are_not_counted_the_other_counters_of_the_database_are() {
+        let counters = |commits, statements| DatabaseCounters {
+            commits,
+            rollbacks: 0.0,
+            blocks_read: 0.0,
+            blocks_hit: 0.0,
+            deadlocks: 0.0,
+            sessions: 0.0,
+            connections: 0.0,
+            statements,
+        };
+        let statements = |all, post_selects| Some(StatementCounters { all, post_selects });
+        let mut all = vec![reading(0, "up 1"), reading(10_000, "up 1")];
+        all[0].database = Some(counters(5.0, statements(10.0, 2.0)));
+        all[1].database = Some(counters(9.0, statements(40.0, 9.0)));
+        let figures = one_phase(all.clone());
+        assert_eq!(figures["pg_statements"], Some(30.0));
+        assert_eq!(figures["pg_post_selects"], Some(7.0));
+        all[1].database = Some(counters(9.0, None));
+        let figures = one_phase(all);
+        assert_eq!(
+            (figures["pg_statements"], figures["pg_commits"]),
+            (None, Some(4.0))
+        );
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub enum Source {
     Share { part: Selector, whole: Selector },
     /// `PostgreSQL`'s own statistics of the database.
     Database(DatabaseReading),
+    /// Redis' own statistics.
+    Redis(RedisReading),
     /// CPU seconds of a process and its children.
     Cpu(Part),
 }
@@ -103,6 +105,15 @@ pub enum DatabaseReading {
     Deadlocks,
     Connections,
     SessionsOpened,
+    Statements,
+    PostSelects,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisReading {
+    Commands,
+    Hits,
+    Misses,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::command;
 
+mod cache_troubles;
 mod caches;
 mod locks;
 mod payments;
@@ -237,60 +238,6 @@ fn assert_payments_were_compared(arm: &Value, kills: usize) {
     }
     let is_wrong = |finding: &Value| !codes.contains(&finding["code"].as_str().unwrap());
     assert!(!findings.iter().any(is_wrong), "{findings:?}");
-}
-
-#[test]
-fn stampede() {
-    let record = quick("stampede");
-    let arms = record["arms"].as_array().unwrap();
-    let guards: Vec<_> = arms
-        .iter()
-        .map(|arm| {
-            let effective = &arm["effective"];
-            assert!(effective["redis"]["version"].is_string(), "{effective}");
-            let cache = &effective["service"]["cache"];
-            assert_eq!(cache["tier"], "redis", "{cache}");
-            cache["guard"].as_str().unwrap()
-        })
-        .collect();
-    assert_eq!(
-        guards,
-        [
-            "none",
-            "single_flight",
-            "lock",
-            "stale_while_revalidate",
-            "early"
-        ]
-    );
-    for arm in arms {
-        let phases = arm["rounds"][0]["phases"].as_array().unwrap();
-        // The very first load may have begun before the first reading.
-        for figures in [
-            ["cache_requests", "cache_requests"],
-            ["cache_misses", "cache_origin_fetches"],
-        ] {
-            let seen = phases.iter().any(|phase| {
-                figures.map(|figure| phase["server"][figure].as_f64()) > [Some(0.0), Some(0.0)]
-            });
-            assert!(seen, "{figures:?} in {phases:?}");
-        }
-    }
-}
-
-#[test]
-fn stampede_query() {
-    let record = quick("stampede-query");
-    for arm in record["arms"].as_array().unwrap() {
-        let service = &arm["effective"]["service"];
-        assert_eq!(service["db"]["simulated_delay"], "500ms", "{service}");
-        assert_eq!(service["cache"]["tier"], "redis", "{service}");
-        let phases = arm["rounds"][0]["phases"].as_array().unwrap();
-        let waited = phases
-            .iter()
-            .any(|phase| phase["server"]["cache_misses"].as_f64() > Some(0.0));
-        assert!(waited, "the first of all finds nothing: {phases:?}");
-    }
 }
 
 fn assert_the_gateway_was_disturbed(record: &Value) {

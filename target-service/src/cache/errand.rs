@@ -156,7 +156,8 @@ impl<V: Cached, E> Errand<V, E> {
     }
 
     /// `generation` is that of before the load: what was written meanwhile is not in the value. Returns
-    /// whether, of all who loaded because they had seen the same value, this is the first to replace it.
+    /// whether this is the first new value since the one that was seen: it replaces just that, or it finds
+    /// nothing, because what was seen has run out in the meantime and nobody else was faster.
     pub(super) async fn store(&mut self, entry: Entry<V>, generation: u64) -> bool {
         let inner = Arc::clone(&self.inner);
         let is_current = || generation == inner.generations.of(&self.key);
@@ -183,7 +184,7 @@ impl<V: Cached, E> Errand<V, E> {
                 self.remove_from_redis().await;
             }
         }
-        replaced == Some(self.seen)
+        replaced.is_some_and(|before| before.is_none() || before == self.seen)
     }
 
     /// What it replaced; `None` when it did not get there.

@@ -1,6 +1,6 @@
 //! Rows of the table of figures that are read from the servers, by where they come from.
 
-use super::{DatabaseReading, Figure, Fold, Part, Selector, Source, Unit};
+use super::{DatabaseReading, Figure, Fold, Part, RedisReading, Selector, Source, Unit};
 
 pub(super) const fn histogram(
     name: &'static str,
@@ -116,6 +116,16 @@ pub(super) const fn database(
         unit: Unit::Count,
         fold: Fold::Delta,
         source: Source::Database(reading),
+        doc,
+    }
+}
+
+pub(super) const fn redis(name: &'static str, reading: RedisReading, doc: &'static str) -> Figure {
+    Figure {
+        name,
+        unit: Unit::Count,
+        fold: Fold::Delta,
+        source: Source::Redis(reading),
         doc,
     }
 }

@@ -1,7 +1,9 @@
 //! Figures that are read from the service, its database and the processes.
 
-use super::rows::{counter, cpu, database, gauge, histogram, labelled_counter, per_request, share};
-use super::{DatabaseReading, Figure, Fold, Part, Selector, Source, Unit};
+use super::rows::{
+    counter, cpu, database, gauge, histogram, labelled_counter, per_request, redis, share,
+};
+use super::{DatabaseReading, Figure, Fold, Part, RedisReading, Selector, Source, Unit};
 
 /// Figures of a phase that are read from the service, its database and the processes.
 pub const SERVER: &[Figure] = &[
@@ -261,6 +263,11 @@ pub const SERVER: &[Figure] = &[
         "Loads that caches of the service began, whatever became of them.",
     ),
     counter(
+        "cache_loads",
+        "target_cache_loads_total",
+        "Loads that came to an end with a value, those of writers left out.",
+    ),
+    counter(
         "cache_expiries",
         "target_cache_expiries_total",
         "Values that had run out, or were about to, and were replaced; each once, however many loaded it.",
@@ -281,6 +288,11 @@ pub const SERVER: &[Figure] = &[
         },
         doc: "Loads that came to an end, for each value that was replaced by one.",
     },
+    counter(
+        "cache_evictions",
+        "target_cache_evictions_total",
+        "Values that had to go from the memory of an instance because there were too many.",
+    ),
     counter(
         "cache_errors",
         "target_cache_errors_total",
@@ -392,6 +404,16 @@ pub const SERVER: &[Figure] = &[
         DatabaseReading::SessionsOpened,
         "Sessions opened, as the database counts them.",
     ),
+    database(
+        "pg_statements",
+        DatabaseReading::Statements,
+        "Statements of the service that the database executed, as it counts them itself (pg_stat_statements); those that begin and end transactions left out.",
+    ),
+    database(
+        "pg_post_selects",
+        DatabaseReading::PostSelects,
+        "Of pg_statements: those that select from the posts.",
+    ),
     Figure {
         name: "pg_connections_max",
         unit: Unit::Count,
@@ -399,6 +421,21 @@ pub const SERVER: &[Figure] = &[
         source: Source::Database(DatabaseReading::Connections),
         doc: "Client connections at the phase's edges, the higher of the two.",
     },
+    redis(
+        "redis_server_commands",
+        RedisReading::Commands,
+        "Commands that Redis processed, as it counts them itself, whoever sent them; the reading of its counters is one.",
+    ),
+    redis(
+        "redis_server_hits",
+        RedisReading::Hits,
+        "Keys that were looked up in Redis and found, as it counts them itself.",
+    ),
+    redis(
+        "redis_server_misses",
+        RedisReading::Misses,
+        "Keys that were looked up in Redis and not found, as it counts them itself.",
+    ),
     cpu(
         "cpu_service_s",
         Part::Service,

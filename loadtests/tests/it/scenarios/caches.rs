@@ -1,96 +1,153 @@
-//! The scenarios of what caches do when something is the matter with them.
+//! Quick runs of the scenarios about caches: that the arms are what they are called, and that the service's
+//! counters and those of its witnesses tell of the same.
 
 use serde_json::Value;
 
 use super::quick;
-use crate::command;
 
 #[test]
-fn cache_inconsistency() {
-    let record = quick("cache-inconsistency");
-    assert_tiers(&record, &["local", "local", "redis", "two_level"]);
-    for arm in record["arms"].as_array().unwrap() {
-        assert_eq!(arm["effective"]["instances"], 3, "{}", arm["effective"]);
-    }
-    assert_redis_was_disturbed(&record);
-    let phases = command::phases(&record);
-    let sum = |figure: &str| -> u64 {
-        let counts = phases.iter().map(|phase| phase[figure].as_u64());
-        counts.map(Option::unwrap_or_default).sum()
-    };
-    let (checked, stale) = (sum("checked_reads"), sum("stale_reads"));
-    assert!(checked > 0 && stale <= checked, "{stale} of {checked}");
-}
-
-#[test]
-fn redis_down() {
-    let record = quick("redis-down");
-    assert_tiers(&record, &["off", "redis", "redis", "redis", "two_level"]);
-    assert_redis_was_disturbed(&record);
-    for arm in record["arms"].as_array().unwrap() {
-        let phases = arm["rounds"][0]["phases"].as_array().unwrap();
-        for phase in phases {
-            assert_eq!(phase["failures"].get("status_500"), None, "{phase}");
-        }
-        let troubled = phases
-            .iter()
-            .any(|phase| phase["server"]["cache_errors"].as_f64() > Some(0.0));
-        // Where there is no cache nobody asks Redis.
-        let is_off = arm["name"] == "off";
-        assert!(!(is_off && troubled), "{phases:?}");
-    }
-}
-
-#[test]
-fn cache_corrupt() {
-    let record = quick("cache-corrupt");
-    assert_tiers(&record, &["redis", "redis", "redis", "redis", "two_level"]);
-    assert_redis_was_disturbed(&record);
-    for arm in record["arms"].as_array().unwrap() {
-        let events = arm["rounds"][0]["events"].as_array().unwrap();
-        let counted = events.iter().any(|event| {
-            let detail = event["detail"].as_str().unwrap();
-            event["kind"] == "fault_start" && detail.ends_with(" of them")
-        });
-        assert!(counted, "{events:?}");
-        let phases = arm["rounds"][0]["phases"].as_array().unwrap();
-        for phase in phases {
-            assert_eq!(phase["failures"].get("status_500"), None, "{phase}");
-        }
-    }
-    let mut phases = command::phases(&record).into_iter();
-    let is_found = |phase: &Value| phase["server"]["cache_corrupt"].as_f64() > Some(0.0);
-    assert!(phases.any(is_found), "nobody met a corrupt value");
-}
-
-fn assert_tiers(record: &Value, tiers: &[&str]) {
+fn stampede() {
+    let record = quick("stampede");
     let arms = record["arms"].as_array().unwrap();
-    let running: Vec<_> = arms
+    let guards: Vec<_> = arms
         .iter()
         .map(|arm| {
-            arm["effective"]["service"]["cache"]["tier"]
-                .as_str()
-                .unwrap()
+            let effective = &arm["effective"];
+            assert!(effective["redis"]["version"].is_string(), "{effective}");
+            let cache = &effective["service"]["cache"];
+            assert_eq!(cache["tier"], "redis", "{cache}");
+            let instances = effective["instances"].as_u64().unwrap();
+            (cache["guard"].as_str().unwrap(), instances)
         })
         .collect();
-    assert_eq!(running, tiers);
+    assert_eq!(
+        guards,
+        [
+            ("none", 1),
+            ("single_flight", 1),
+            ("lock", 1),
+            ("stale_while_revalidate", 1),
+            ("none", 3),
+            ("single_flight", 3),
+            ("lock", 3),
+        ]
+    );
+    for arm in arms {
+        assert_the_cache_was_asked(arm);
+    }
 }
 
-fn assert_redis_was_disturbed(record: &Value) {
-    for arm in record["arms"].as_array().unwrap() {
-        let round = &arm["rounds"][0];
-        assert_eq!(
-            round["findings"],
-            Value::Array(Vec::new()),
-            "{}",
-            arm["name"]
-        );
-        for kind in ["fault_start", "fault_end"] {
-            let mut events = round["events"].as_array().unwrap().iter();
-            let of_redis = |event: &Value| {
-                event["kind"] == kind && event["detail"].as_str().unwrap().contains("redis")
-            };
-            assert!(events.any(of_redis), "{kind} in {}", round["events"]);
-        }
+#[test]
+fn stampede_early() {
+    let record = quick("stampede-early");
+    for (arm, instances) in record["arms"].as_array().unwrap().iter().zip([1, 3]) {
+        assert_eq!(arm["effective"]["instances"], instances);
+        let cache = &arm["effective"]["service"]["cache"];
+        assert_eq!(cache["guard"], "early", "{cache}");
+        assert_the_cache_was_asked(arm);
     }
+}
+
+/// And its witnesses have seen the same: the service's loads are reads in the database, and its looks are
+/// commands in Redis.
+fn assert_the_cache_was_asked(arm: &Value) {
+    let phases = arm["rounds"][0]["phases"].as_array().unwrap();
+    // The very first load may have begun before the first reading.
+    for figures in [
+        ["cache_requests", "cache_requests"],
+        ["cache_misses", "cache_origin_fetches"],
+        ["redis_server_commands", "redis_server_misses"],
+        ["pg_statements", "pg_post_selects"],
+    ] {
+        let seen = phases.iter().any(|phase| {
+            figures.map(|figure| phase["server"][figure].as_f64()) > [Some(0.0), Some(0.0)]
+        });
+        assert!(seen, "{figures:?} in {phases:?}");
+    }
+}
+
+#[test]
+fn stampede_query() {
+    let record = quick("stampede-query");
+    for arm in record["arms"].as_array().unwrap() {
+        let service = &arm["effective"]["service"];
+        assert_eq!(service["db"]["simulated_delay"], "500ms", "{service}");
+        assert_eq!(service["cache"]["tier"], "redis", "{service}");
+        let phases = arm["rounds"][0]["phases"].as_array().unwrap();
+        let waited = phases
+            .iter()
+            .any(|phase| phase["server"]["cache_misses"].as_f64() > Some(0.0));
+        assert!(waited, "the first of all finds nothing: {phases:?}");
+    }
+}
+
+/// The cache's configuration in each arm, and what an arm's figure adds up to over the phases.
+fn caches(record: &Value) -> Vec<(&Value, &Value)> {
+    let arms = record["arms"].as_array().unwrap().iter();
+    arms.map(|arm| (&arm["effective"]["service"]["cache"], arm))
+        .collect()
+}
+
+fn total(arm: &Value, figure: &str) -> f64 {
+    let phases = arm["rounds"][0]["phases"].as_array().unwrap().iter();
+    phases
+        .filter_map(|phase| phase["server"][figure].as_f64())
+        .sum()
+}
+
+#[test]
+fn cache_tiers() {
+    let record = quick("cache-tiers");
+    let caches = caches(&record);
+    let tiers: Vec<_> = caches.iter().map(|(cache, _)| &cache["tier"]).collect();
+    assert_eq!(tiers, ["off", "local", "redis", "two_level"]);
+    for (cache, arm) in caches {
+        assert_eq!(arm["effective"]["instances"], 3);
+        let tier = cache["tier"].as_str().unwrap();
+        let is_remote = matches!(tier, "redis" | "two_level");
+        let looks = total(arm, "redis_server_hits") + total(arm, "redis_server_misses");
+        assert_eq!(looks > 0.0, is_remote, "{tier}: {looks} looks into Redis");
+        assert!(total(arm, "cache_requests") > 0.0, "{tier}");
+        let hits = total(arm, "cache_hits");
+        assert!(tier != "off" || hits == 0.0, "{hits} hits without a cache");
+        let lists = arm["rounds"][0]["phases"].as_array().unwrap().iter();
+        let asked: u64 = lists
+            .filter_map(|phase| phase["steps"]["GET /surveys"]["count"].as_u64())
+            .sum();
+        assert!(asked > 0, "{tier}: the hot list is asked for");
+    }
+}
+
+#[test]
+fn eviction() {
+    let record = quick("eviction");
+    let caches = caches(&record);
+    let policies: Vec<_> = caches
+        .iter()
+        .map(|(cache, _)| (cache["eviction"].as_str(), cache["max_entries"].as_u64()))
+        .collect();
+    assert_eq!(
+        policies,
+        [
+            (Some("lru"), Some(100)),
+            (Some("tiny_lfu"), Some(100)),
+            (Some("lru"), Some(500)),
+            (Some("tiny_lfu"), Some(500)),
+        ]
+    );
+    for (_, arm) in caches {
+        assert!(total(arm, "cache_requests") > 0.0);
+    }
+}
+
+#[test]
+fn prewarm() {
+    let record = quick("prewarm");
+    let [cold, warm] = [0, 1].map(|arm| &record["arms"][arm]);
+    let posts = |arm: &Value| arm["effective"]["service"]["prewarm"]["posts"].as_u64();
+    assert_eq!((posts(cold), posts(warm)), (Some(0), Some(18_000)));
+    // All posts of a quick run are fewer than that.
+    assert!(total(cold, "pg_post_selects") > 0.0);
+    assert_eq!(total(warm, "cache_misses"), 0.0);
+    assert_eq!(total(warm, "pg_post_selects"), 0.0);
 }

@@ -228,6 +228,80 @@ async fn every_end_of_a_value_is_counted_once_however_many_load_it() {
     }
 }
 
+/// Whoever begins early, and is overtaken by the end of the value, has replaced it all the same.
+#[tokio::test]
+async fn a_value_that_runs_out_while_its_successor_is_loaded_is_counted_as_well() {
+    let redis = TestRedis::start().await;
+    for tier in TIERS {
+        let app = with_cache(
+            &redis,
+            &[
+                ("cache.tier", tier),
+                ("cache.guard", "early"),
+                // So large that every draw is early.
+                ("cache.early_beta", "1e15"),
+                ("cache.ttl", "300ms"),
+                ("cache.recompute_delay", "400ms"),
+            ],
+        )
+        .await;
+        let author = app.register("kim").await;
+        let path = format!("/posts/{}", write_post(&app, author).await);
+        for _ in 0..3 {
+            assert_eq!(app.get(&path).await.status, 200);
+        }
+        let expiries = app
+            .metric("target_cache_expiries_total", &["cache=\"post\""])
+            .await;
+        assert_eq!(
+            (fetches(&app, "post").await, expiries),
+            (3.0, 3.0),
+            "{tier}"
+        );
+        let mut connection = redis.connect().await;
+        cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+    }
+}
+
+/// What is kept in Redis ends once, and not once for each instance.
+#[tokio::test]
+async fn the_end_of_a_shared_value_is_counted_by_one_instance_though_all_load_it() {
+    let redis = TestRedis::start().await;
+    for tier in ["redis", "two_level"] {
+        for guard in ["none", "single_flight", "early"] {
+            let settings = [("cache.tier", tier), ("cache.guard", guard)];
+            let (one, other) = (
+                with_cache(&redis, &settings).await,
+                with_cache(&redis, &settings).await,
+            );
+            // Databases of their own, and one Redis: the first post of both has the same key.
+            let mut paths = Vec::new();
+            for app in [&one, &other] {
+                let author = app.register("kim").await;
+                paths.push(format!("/posts/{}", write_post(app, author).await));
+                // Long enough that all ask before the first has loaded.
+                app.set_knobs(json!({"cache.recompute_delay": "500ms"}))
+                    .await;
+            }
+            assert_eq!(paths[0], paths[1]);
+            let asked = (0..8).map(|number| [&one, &other][number % 2].get(&paths[0]));
+            for answer in futures_util::future::join_all(asked).await {
+                assert_eq!(answer.status, 200);
+            }
+            let (mut loads, mut expiries) = (0.0, 0.0);
+            for app in [&one, &other] {
+                loads += fetches(app, "post").await;
+                let of_post = ["cache=\"post\""];
+                expiries += app.metric("target_cache_expiries_total", &of_post).await;
+            }
+            assert!(loads >= 2.0, "{tier} {guard}: {loads}");
+            assert_eq!(expiries, 1.0, "{tier} {guard}");
+            let mut connection = redis.connect().await;
+            cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_prewarmed_service_is_ready_with_its_newest_posts_in_the_cache() {
     let redis = TestRedis::start().await;
