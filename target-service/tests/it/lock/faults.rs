@@ -223,9 +223,9 @@ async fn the_lease_runs_out_while_its_holder_is_at_work() {
 #[tokio::test]
 async fn callers_go_away_while_they_wait() {
     let shop = open(&[]).await;
-    for lock in HOLDING {
+    for (turn, lock) in HOLDING.into_iter().enumerate() {
         let leavers = join_all((0..4).map(|number| {
-            let name = format!("l{number}{}", &lock[lock.len() - 4..]);
+            let name = format!("l{turn}{number}");
             let shop = &shop;
             async move { shop.app.register(&name).await }
         }))
