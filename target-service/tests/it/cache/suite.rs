@@ -3,6 +3,9 @@
 //!
 //! Before the trouble a value is read; while it lasts, and again after it, all promises are asked for. All
 //! strategies go through a trouble together.
+//!
+//! One thing is promised by none of them: a write whose old value could not be removed from Redis during the
+//! trouble is not seen after it until that value runs out. It is counted, as `invalidate`.
 
 use std::sync::Arc;
 use std::time::Duration;
