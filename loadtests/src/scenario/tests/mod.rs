@@ -7,6 +7,7 @@ mod bad_files;
 mod bad_sections;
 mod bad_timelines;
 mod command_line;
+mod crash;
 mod format;
 mod gateway;
 mod payments;
@@ -43,6 +44,7 @@ fn options() -> Options {
         "mix",
         "pay_and_poll",
         "post",
+        "register",
         "rename",
         "write",
     ];
