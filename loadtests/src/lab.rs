@@ -204,15 +204,11 @@ impl<'a> Lab<'a> {
         checks: Option<Checks<'_>>,
         observed: &mut Observed,
     ) -> Checked {
-        let Observed { load, zero, .. } = observed;
-        let (Some(checks), Some(zero), false) = (checks, *zero, load.interrupted) else {
+        let load = &mut observed.load;
+        let (Some(checks), Some(zero), false) = (checks, observed.zero, load.interrupted) else {
             return Checked::default();
         };
-        let heard = Heard {
-            payments: load.told.take(),
-            registered: std::mem::take(&mut load.registered),
-        };
-        let compared = checks.compare(trial, heard, zero);
+        let compared = checks.compare(trial, Heard::take_from(load), zero);
         let compared = self.stop.run_until_cancelled(compared);
         self.control.block_on(compared).unwrap_or_default()
     }

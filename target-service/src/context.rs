@@ -76,6 +76,14 @@ impl RequestContext {
         }
     }
 
+    /// For work that goes on for so long that it is to see changes of the knobs; without a deadline.
+    pub fn with_knobs(&self, knobs: Arc<Knobs>) -> Self {
+        Self {
+            class: self.class,
+            ..Self::new(self.request.id.clone(), None, knobs)
+        }
+    }
+
     pub fn id(&self) -> &RequestId {
         &self.request.id
     }

@@ -2,11 +2,13 @@
 //! told of what has happened, and the service's books.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::Instant;
 
 use super::books::BooksCheck;
 use super::deliveries::DeliveryCheck;
 use super::payments::PaymentCheck;
+use crate::engine::LoadMeasurements;
 use crate::environment::Lab;
 use crate::record::{DeliveryCounts, Event, Finding, Tally, Told};
 use crate::scenario::{Trial, Violation};
@@ -22,9 +24,18 @@ pub(super) struct Checks<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     /// Of their payments; `None`: there is no gateway.
-    pub(super) payments: Option<Vec<Told>>,
+    payments: Option<Vec<Told>>,
     /// The addresses of those who are registered.
-    pub(super) registered: Vec<String>,
+    registered: Vec<String>,
+}
+
+impl Heard {
+    pub(super) fn take_from(load: &mut LoadMeasurements) -> Self {
+        Self {
+            payments: load.told.take(),
+            registered: mem::take(&mut load.registered),
+        }
+    }
 }
 
 /// What the checks came to.

@@ -3,6 +3,7 @@
 //!
 //! A figure that is not in this table does not exist; the documentation is made from it.
 
+mod behind_writers;
 mod client;
 mod rows;
 mod server;

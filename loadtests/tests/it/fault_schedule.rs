@@ -17,13 +17,13 @@ use tokio::time::timeout;
 use crate::playground::{eventually, get, lab_spec, settings, start};
 
 const START: Duration = Duration::from_millis(300);
-const END: Duration = Duration::from_millis(1_500);
+pub const END: Duration = Duration::from_millis(1_500);
 /// Well inside the span.
-const DURING: Duration = Duration::from_millis(600);
+pub const DURING: Duration = Duration::from_millis(600);
 /// Much longer than an answer takes, and over before the span is.
 const A_WHILE: Duration = Duration::from_millis(400);
 
-fn span(fault: Fault) -> FaultSpan {
+pub fn span(fault: Fault) -> FaultSpan {
     FaultSpan {
         phase: "brownout".to_owned(),
         start: START,
@@ -36,19 +36,19 @@ fn process(process: Process, kind: ProcessFault) -> FaultSpan {
     span(Fault::Process { process, kind })
 }
 
-async fn begin(span: FaultSpan) -> (Arc<Environment>, Schedule, Instant) {
+pub async fn begin(span: FaultSpan) -> (Arc<Environment>, Schedule, Instant) {
     let environment = Arc::new(start(lab_spec()).await);
     let zero = Instant::now();
     let schedule = Schedule::start(&environment, &[span], zero);
     (environment, schedule, zero)
 }
 
-async fn sleep_until(zero: Instant, moment: Duration) {
+pub async fn sleep_until(zero: Instant, moment: Duration) {
     tokio::time::sleep_until((zero + moment).into()).await;
 }
 
 /// What the schedule tells after the span has run its course.
-async fn after_the_end(schedule: Schedule, zero: Instant) -> FaultLog {
+pub async fn after_the_end(schedule: Schedule, zero: Instant) -> FaultLog {
     sleep_until(zero, END + Duration::from_millis(100)).await;
     let log = tokio::task::spawn_blocking(|| schedule.finish())
         .await

@@ -20,7 +20,8 @@ pub struct OutboxConfig {
     /// Default 1s.
     #[serde(with = "crate::duration")]
     pub interval: Duration,
-    /// An event that could not be handled is tried again when it is so long ago. Default 1s.
+    /// An event that was read from the stream and is not done is read again, by whichever instance, when it is
+    /// so long ago. Much longer than handling takes: who is slower is taken for dead. Default 1s.
     #[serde(with = "crate::duration")]
     pub retry_after: Duration,
     /// An event that was handed on and is not handled is handed on again when it is so long ago. Longer than

@@ -7,8 +7,8 @@ use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
 use super::OutboxError;
-use super::inbox::{AT_ONCE, Inbox};
-use super::stream::{Entry, Stream};
+use super::inbox::Inbox;
+use super::stream::{BATCH, Entry, Stream};
 use crate::context::RequestContext;
 use crate::ids::RequestId;
 use crate::knobs::KnobStore;
@@ -16,6 +16,9 @@ use crate::redis::RedisError;
 
 /// After a failure.
 const REST: Duration = Duration::from_millis(200);
+
+/// The shortest wait that Redis knows.
+const BRIEFLY: Duration = Duration::from_millis(1);
 
 #[derive(Debug, Clone)]
 pub struct Consumer {
@@ -44,37 +47,40 @@ impl Consumer {
         let again = self.stream.read_again(ctx, self.retry_after).await;
         let new = match again {
             Ok(entries) => {
-                self.handle_all(ctx, &entries).await?;
+                self.handle_all(ctx, knobs, &entries).await?;
                 // So that what is to be tried again is not late for want of something new.
-                self.stream.read(ctx, self.retry_after).await
+                let more = entries.len() == BATCH;
+                let wait = if more { BRIEFLY } else { self.retry_after };
+                self.stream.read(ctx, wait).await
             }
             Err(error) => Err(error),
         };
         match new {
-            Ok(entries) => {
-                // The knobs may have changed during the wait.
-                let ctx = RequestContext::new(ctx.id().clone(), None, knobs.snapshot());
-                self.handle_all(&ctx, &entries).await
-            }
+            Ok(entries) => self.handle_all(ctx, knobs, &entries).await,
             // A Redis that is new, or has lost its data, knows no group.
             Err(RedisError::Refused(_)) => Ok(self.stream.make_group(ctx).await?),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Several at once: one that takes long keeps only those waiting that came with it.
-    async fn handle_all(&self, ctx: &RequestContext, entries: &[Entry]) -> Result<(), OutboxError> {
-        for some in entries.chunks(AT_ONCE) {
-            let handled = join_all(some.iter().map(|entry| self.handle(ctx, entry))).await;
-            let done: Vec<String> = some
-                .iter()
-                .zip(handled)
-                .filter(|(_, is_done)| *is_done)
-                .map(|(entry, _)| entry.id.clone())
-                .collect();
-            if !done.is_empty() {
-                self.stream.done(ctx, &done).await?;
-            }
+    /// At once: one that takes long keeps only those waiting that came with it.
+    async fn handle_all(
+        &self,
+        ctx: &RequestContext,
+        knobs: &KnobStore,
+        entries: &[Entry],
+    ) -> Result<(), OutboxError> {
+        // They may have changed while these were waited for.
+        let ctx = ctx.with_knobs(knobs.snapshot());
+        let handled = join_all(entries.iter().map(|entry| self.handle(&ctx, entry))).await;
+        let done: Vec<String> = entries
+            .iter()
+            .zip(handled)
+            .filter(|(_, is_done)| *is_done)
+            .map(|(entry, _)| entry.id.clone())
+            .collect();
+        if !done.is_empty() {
+            self.stream.done(&ctx, &done).await?;
         }
         Ok(())
     }

@@ -8,6 +8,13 @@
 //! marks it only after it was handed on, the consumer only after it was handled, and what was handed on and
 //! not handled within `outbox.republish_after`, because the stream is gone for one, is handed on again. What
 //! comes more than once is told from what was not handled by its row.
+//!
+//! One window stays, and no order of the steps closes it: from the look at that row to the mark in it, which
+//! is as long as handling takes. Who dies there, with up to [`inbox::AT_ONCE`] events at once, leaves them
+//! to be handled again; an event that comes twice within it is handled twice, and so is one that its reader
+//! has in hand for longer than `outbox.retry_after`, because another takes it for left behind. Whoever handles
+//! events has to know them again by their names: the mail server knows a mail by its message id
+//! (`mail.message_ids`).
 
 mod config;
 mod consumer;

@@ -46,7 +46,7 @@ impl Relay {
         let forever = async {
             loop {
                 let ctx = RequestContext::new(RequestId::generate(), None, knobs.snapshot());
-                match Box::pin(self.relay_batch(&ctx)).await {
+                match Box::pin(self.relay_batch(&ctx, &knobs)).await {
                     Ok(events) if events == usize::from(BATCH) => {}
                     Ok(_) => self.soon.within(self.interval).await,
                     Err(error) => {
@@ -60,10 +60,14 @@ impl Relay {
         stop.run_until_cancelled(forever).await;
     }
 
-    async fn relay_batch(&self, ctx: &RequestContext) -> Result<usize, OutboxError> {
+    async fn relay_batch(
+        &self,
+        ctx: &RequestContext,
+        knobs: &KnobStore,
+    ) -> Result<usize, OutboxError> {
         let events = match &self.carrier {
             Carrier::Stream(stream) => self.to_stream(ctx, stream).await?,
-            Carrier::Inbox(inbox) => self.to_inbox(ctx, inbox).await?,
+            Carrier::Inbox(inbox) => self.to_inbox(ctx, knobs, inbox).await?,
         };
         let mut connection = self.database.acquire(ctx).await?;
         let lag = store::oldest_open(&mut connection, ctx).await?;
@@ -91,7 +95,12 @@ impl Relay {
 
     /// Marked before they are handled, so that no transaction waits for that: what is not handled then is
     /// handed on again.
-    async fn to_inbox(&self, ctx: &RequestContext, inbox: &Inbox) -> Result<usize, OutboxError> {
+    async fn to_inbox(
+        &self,
+        ctx: &RequestContext,
+        knobs: &KnobStore,
+        inbox: &Inbox,
+    ) -> Result<usize, OutboxError> {
         let mut transaction = self.database.begin(ctx).await?;
         let (limit, after) = (BATCH, self.republish_after);
         let events = store::take(&mut transaction, ctx, limit, after).await?;
@@ -102,7 +111,8 @@ impl Relay {
         transaction.commit().await?;
         published(&events);
         for some in events.chunks(AT_ONCE) {
-            let received = some.iter().map(|event| inbox.receive(ctx, event));
+            let ctx = ctx.with_knobs(knobs.snapshot());
+            let received = some.iter().map(|event| inbox.receive(&ctx, event));
             for received in join_all(received).await {
                 received?;
             }

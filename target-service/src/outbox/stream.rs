@@ -9,6 +9,7 @@ use redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
 use redis::{Pipeline, cmd, pipe};
 
 use super::event::{Event, Kind};
+use super::inbox::AT_ONCE;
 use crate::context::RequestContext;
 use crate::redis::{Redis, RedisError};
 
@@ -17,8 +18,9 @@ const GROUP: &str = "service";
 /// All instances: an entry that one of them leaves is found by its age and not by who had it.
 const READER: &str = "instance";
 
-/// Entries that are read at once.
-const BATCH: usize = 32;
+/// Entries that are read at once: those that are handled at once. What is read and waits is nobody else's, and
+/// is late when its reader dies.
+pub(super) const BATCH: usize = AT_ONCE;
 
 #[derive(Debug, Clone)]
 pub struct Stream {

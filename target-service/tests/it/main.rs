@@ -24,6 +24,7 @@ mod no_http;
 mod openapi;
 mod order;
 mod outbox;
+mod outbox_duress;
 mod overload;
 mod paging;
 mod payment;

@@ -7,14 +7,14 @@ use sqlx::AssertSqlSafe;
 
 use crate::support::{PATIENT, Settings, TestApp, TestDatabase, TestRedis, until};
 
-const AT_WORK: Settings = &[
+pub const AT_WORK: Settings = &[
     ("outbox.relay", "true"),
     ("outbox.consumer", "true"),
     ("outbox.retry_after", "50ms"),
 ];
-const RELAY_ONLY: Settings = &[("outbox.relay", "true"), ("outbox.consumer", "false")];
+pub const RELAY_ONLY: Settings = &[("outbox.relay", "true"), ("outbox.consumer", "false")];
 
-async fn number(database: &TestDatabase, query: &str) -> i64 {
+pub async fn number(database: &TestDatabase, query: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(query))
         .fetch_one(&mut database.connect().await)
         .await
@@ -22,7 +22,7 @@ async fn number(database: &TestDatabase, query: &str) -> i64 {
 }
 
 /// Mails that were accepted, and how often they were handed over in all.
-async fn mailbox(app: &TestApp) -> (i64, i64) {
+pub async fn mailbox(app: &TestApp) -> (i64, i64) {
     let database = &app.database;
     (
         number(database, "SELECT count(*) FROM mailbox").await,
@@ -34,37 +34,37 @@ async fn mailbox(app: &TestApp) -> (i64, i64) {
     )
 }
 
-async fn open_events(app: &TestApp) -> i64 {
+pub async fn open_events(app: &TestApp) -> i64 {
     let open = "SELECT count(*) FROM outbox_events WHERE delivered_at IS NULL";
     number(&app.database, open).await
 }
 
-async fn published_events(app: &TestApp) -> i64 {
+pub async fn published_events(app: &TestApp) -> i64 {
     let published = "SELECT count(*) FROM outbox_events WHERE published_at IS NOT NULL";
     number(&app.database, published).await
 }
 
-async fn until_all_are_handled(app: &TestApp) {
+pub async fn until_all_are_handled(app: &TestApp) {
     until("all events are handled", async || {
         open_events(app).await == 0
     })
     .await;
 }
 
-async fn register(app: &TestApp, members: usize) {
+pub async fn register(app: &TestApp, members: usize) {
     for member in 0..members {
         app.register(&format!("m{member}")).await;
     }
 }
 
 /// On a database and a Redis of its own.
-async fn app_with(redis: &TestRedis, settings: Settings<'_>) -> TestApp {
+pub async fn app_with(redis: &TestRedis, settings: Settings<'_>) -> TestApp {
     let url = redis.url();
     TestApp::with(&[PATIENT, &[("redis.url", url.as_str())], settings].concat()).await
 }
 
 /// Another instance on the same database.
-async fn instance_of(app: &TestApp, redis: &TestRedis, settings: Settings<'_>) -> TestApp {
+pub async fn instance_of(app: &TestApp, redis: &TestRedis, settings: Settings<'_>) -> TestApp {
     let url = app.database.url();
     app_with(redis, &[&[("db.url", url.as_str())], settings].concat()).await
 }

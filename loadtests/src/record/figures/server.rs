@@ -1,5 +1,6 @@
 //! Figures that are read from the service, its database and the processes.
 
+use super::behind_writers;
 use super::rows::{
     counter, cpu, database, gauge, histogram, labelled_counter, per_request, redis, share,
 };
@@ -298,58 +299,15 @@ pub const SERVER: &[Figure] = &[
         "target_cache_errors_total",
         "Troubles of caches that failed no request: values that cannot be read, Redis that does not answer.",
     ),
-    counter(
-        "outbox_published",
-        "target_outbox_published_total",
-        "Events that were handed on, those that were handed on again included.",
-    ),
-    labelled_counter(
-        "outbox_handled",
-        "target_outbox_received_total",
-        &[("outcome", "handled")],
-        "Events that were handled, and marked so.",
-    ),
-    labelled_counter(
-        "outbox_duplicates",
-        "target_outbox_received_total",
-        &[("outcome", "duplicate")],
-        "Events that came once more and that the consumer knew to be handled.",
-    ),
-    histogram(
-        "outbox_delay_p99_ms",
-        Fold::Quantile(0.99),
-        "target_outbox_delay_seconds",
-        "99th percentile of the time from an event to the mark that it is handled.",
-    ),
-    labelled_counter(
-        "mails_accepted",
-        "target_mails_total",
-        &[("outcome", "accepted")],
-        "Mails that the mail server took.",
-    ),
-    labelled_counter(
-        "mails_refused",
-        "target_mails_total",
-        &[("outcome", "refused")],
-        "Attempts to hand over a mail to a mail server that is down.",
-    ),
-    counter(
-        "survey_events_folded",
-        "target_survey_events_folded_total",
-        "Answers and likes that were added to the counts of surveys behind the writers.",
-    ),
-    histogram(
-        "survey_count_delay_p99_ms",
-        Fold::Quantile(0.99),
-        "target_survey_count_delay_seconds",
-        "99th percentile, over the batches in which answers and likes are added to the counts of surveys, of the age of a batch's oldest: so long counts were wrong.",
-    ),
-    histogram(
-        "survey_count_delay_mean_ms",
-        Fold::Mean,
-        "target_survey_count_delay_seconds",
-        "As above, the mean.",
-    ),
+    behind_writers::OUTBOX_PUBLISHED,
+    behind_writers::OUTBOX_HANDLED,
+    behind_writers::OUTBOX_DUPLICATES,
+    behind_writers::OUTBOX_DELAY_P99_MS,
+    behind_writers::MAILS_ACCEPTED,
+    behind_writers::MAILS_REFUSED,
+    behind_writers::SURVEY_EVENTS_FOLDED,
+    behind_writers::SURVEY_COUNT_DELAY_P99_MS,
+    behind_writers::SURVEY_COUNT_DELAY_MEAN_MS,
     labelled_counter(
         "cache_corrupt",
         "target_cache_errors_total",

@@ -7,6 +7,7 @@ mod bad_files;
 mod bad_sections;
 mod bad_timelines;
 mod command_line;
+mod crash;
 mod format;
 mod gateway;
 mod payments;
@@ -45,6 +46,7 @@ fn options() -> Options {
         "pay_and_poll",
         "post",
         "read_your_write",
+        "register",
         "rename",
         "write",
     ];
