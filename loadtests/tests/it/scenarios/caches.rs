@@ -95,6 +95,14 @@ fn total(arm: &Value, figure: &str) -> f64 {
         .sum()
 }
 
+/// How often, as the generator counts it: that is known on the busiest machine.
+fn asked(arm: &Value, step: &str) -> u64 {
+    let phases = arm["rounds"][0]["phases"].as_array().unwrap().iter();
+    phases
+        .filter_map(|phase| phase["steps"][step]["count"].as_u64())
+        .sum()
+}
+
 #[test]
 fn cache_tiers() {
     let record = quick("cache-tiers");
@@ -104,17 +112,15 @@ fn cache_tiers() {
     for (cache, arm) in caches {
         assert_eq!(arm["effective"]["instances"], 3);
         let tier = cache["tier"].as_str().unwrap();
-        let is_remote = matches!(tier, "redis" | "two_level");
-        let looks = total(arm, "redis_server_hits") + total(arm, "redis_server_misses");
-        assert_eq!(looks > 0.0, is_remote, "{tier}: {looks} looks into Redis");
-        assert!(total(arm, "cache_requests") > 0.0, "{tier}");
+        if matches!(tier, "off" | "local") {
+            let looks = ["redis_server_hits", "redis_server_misses"];
+            assert_eq!(looks.map(|figure| total(arm, figure)), [0.0, 0.0], "{tier}");
+        }
         let hits = total(arm, "cache_hits");
         assert!(tier != "off" || hits == 0.0, "{hits} hits without a cache");
-        let lists = arm["rounds"][0]["phases"].as_array().unwrap().iter();
-        let asked: u64 = lists
-            .filter_map(|phase| phase["steps"]["GET /surveys"]["count"].as_u64())
-            .sum();
-        assert!(asked > 0, "{tier}: the hot list is asked for");
+        for step in ["GET /posts/{id}", "GET /surveys"] {
+            assert!(asked(arm, step) > 0, "{tier}: {step} is asked for");
+        }
     }
 }
 
@@ -136,7 +142,7 @@ fn eviction() {
         ]
     );
     for (_, arm) in caches {
-        assert!(total(arm, "cache_requests") > 0.0);
+        assert!(asked(arm, "GET /posts/{id}") > 0);
     }
 }
 
