@@ -19,7 +19,7 @@ use crate::lock::Locks;
 use crate::outbox::{Carrier, Consumer, Inbox, Relay, RelaySoon, Stream};
 use crate::payment::Payments;
 use crate::payment::gateway::Gateway;
-use crate::post::PostCaches;
+use crate::post::{PostCaches, Views};
 use crate::redis::Redis;
 use crate::survey::{Fold, FoldSoon, SurveyCache};
 use crate::telemetry::Exposition;
@@ -39,6 +39,7 @@ pub struct App {
     pub caches: Caches,
     pub post_caches: PostCaches,
     pub survey_cache: SurveyCache,
+    pub views: Views,
     /// The caches hold what they are to hold before the first request.
     pub is_prewarmed: Arc<AtomicBool>,
     /// Takes the payments of orders.
@@ -66,6 +67,8 @@ impl App {
         sections.extend(redis.iter().map(|redis| redis.section(&config.redis)));
         let caches = Caches::new(&config.cache, redis.clone());
         sections.push(caches.section(&config.cache));
+        let views = Views::new(&config.views);
+        sections.push(views.section(&config.views));
         let locks = Locks::new(&config.lock, redis.clone());
         sections.extend(locks.section(&config.lock));
         let mut knobs = KnobStore::new(knobs, sections);
@@ -85,6 +88,7 @@ impl App {
             post_caches: PostCaches::open(&caches),
             survey_cache: SurveyCache::open(&caches),
             caches,
+            views,
             is_prewarmed: Arc::new(AtomicBool::new(config.prewarm.posts == 0)),
             knobs,
             exposition,

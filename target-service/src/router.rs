@@ -80,6 +80,7 @@ fn domains(app: &App) -> OpenApiRouter {
         .merge(post::api::routes(Posts {
             database: database.clone(),
             caches: app.post_caches.clone(),
+            views: app.views.clone(),
             clock,
         }))
         .merge(point::api::routes(Points {

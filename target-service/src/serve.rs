@@ -95,6 +95,9 @@ fn start_workers(app: &App, stop: &CancellationToken) {
         let folding = app.survey_fold().run(knobs.clone(), stop.clone());
         app.work.spawn(folding);
     }
+    let (views, database) = (app.views.clone(), app.database.clone());
+    app.work
+        .spawn(views.run(database, knobs.clone(), stop.clone()));
     if config.outbox.relay {
         let relaying = app.relay().run(knobs.clone(), stop.clone());
         app.work.spawn(relaying);
@@ -123,6 +126,8 @@ async fn finish(app: &App, connections: &TaskTracker, workers: &TaskTracker) {
     app.work.wait().await;
     workers.close();
     workers.wait().await;
+    // Those of the last requests.
+    app.views.write_all(&app.database, &app.knobs).await;
 }
 
 fn stop_on_signal() -> std::io::Result<CancellationToken> {

@@ -6,6 +6,7 @@
 mod client;
 mod rows;
 mod server;
+mod witnesses;
 
 use super::{PhaseRecord, Quantiles};
 

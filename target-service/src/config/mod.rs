@@ -20,7 +20,7 @@ use crate::lock::LockConfig;
 use crate::mail::MailConfig;
 use crate::outbox::OutboxConfig;
 use crate::point::PointConfig;
-use crate::post::{CalendarConfig, LikesConfig, PrewarmConfig};
+use crate::post::{CalendarConfig, LikesConfig, PrewarmConfig, ViewsConfig};
 use crate::seat::SeatConfig;
 use crate::section::Settings as _;
 use crate::survey::SurveyConfig;
@@ -41,6 +41,7 @@ pub struct Config {
     pub prewarm: PrewarmConfig,
     pub calendar: CalendarConfig,
     pub likes: LikesConfig,
+    pub views: ViewsConfig,
     pub point: PointConfig,
     pub coupon: CouponConfig,
     pub seat: SeatConfig,
@@ -112,6 +113,7 @@ impl Config {
             .check()
             .map_err(|error| error.below("payment"))?;
         self.redis.check().map_err(|error| error.below("redis"))?;
+        self.views.check().map_err(|error| error.below("views"))?;
         self.lock.check().map_err(|error| error.below("lock"))?;
         self.outbox.check().map_err(|error| error.below("outbox"))?;
         if self.redis.url.is_none() {

@@ -1,4 +1,5 @@
-//! The configuration of the calendar (`calendar.`), of likes (`likes.`) and of the warm start (`prewarm.`).
+//! The configuration of the calendar (`calendar.`), of likes (`likes.`), of views (`views.`) and of the warm
+//! start (`prewarm.`).
 
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::knobs::Knobs;
+use crate::section::{OutOfRange, Settings};
 use crate::strategy::{CalendarSource, LikesStrategy};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +37,30 @@ pub struct LikesConfig {
     pub optimistic_attempts: u32,
 }
 
+/// How the views of posts are counted (`views.`). All of it are knobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ViewsConfig {
+    /// What is done when a post has been read by its id. Default `off`.
+    pub counting: ViewCounting,
+    /// With `memory`: how long views are gathered before they are written in one go. A process that dies
+    /// loses those of at most one interval and one write. At least 1ms. Default 1s.
+    #[serde(with = "crate::duration")]
+    pub interval: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewCounting {
+    /// Views are not counted.
+    #[default]
+    Off,
+    /// In memory, and written behind. Each instance writes its own.
+    Memory,
+    /// Each view is a write, for which its reader waits: a hot post is a hot row.
+    Direct,
+}
+
 /// What is put into the caches before the service is ready (`prewarm.`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -54,6 +80,25 @@ impl Default for PrewarmConfig {
             posts: 0,
             timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl Default for ViewsConfig {
+    fn default() -> Self {
+        Self {
+            counting: ViewCounting::default(),
+            interval: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Settings for ViewsConfig {
+    fn check(&self) -> Result<(), OutOfRange> {
+        OutOfRange::unless(
+            self.interval >= Duration::from_millis(1),
+            "interval",
+            "at least 1ms: shorter than that is `views.counting = \"direct\"`",
+        )
     }
 }
 

@@ -10,6 +10,7 @@ mod config;
 mod contents;
 mod likes;
 mod store;
+mod views;
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,9 +20,10 @@ use utoipa::ToSchema;
 
 pub use cached::PostCaches;
 pub use calendar::{DayCount, DayRange, DayRangeError, calendar};
-pub use config::{CalendarConfig, LikesConfig, PrewarmConfig};
+pub use config::{CalendarConfig, LikesConfig, PrewarmConfig, ViewCounting, ViewsConfig};
 pub use contents::{Contents, ContentsError};
 pub use likes::{Reaction, Wish, react};
+pub use views::Views;
 
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};

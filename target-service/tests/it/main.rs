@@ -45,3 +45,4 @@ mod seed;
 mod support;
 mod survey;
 mod telemetry;
+mod views;

@@ -1,12 +1,28 @@
 //! Figures that are read from the service, its database and the processes.
 
-use super::rows::{
-    counter, cpu, database, gauge, histogram, labelled_counter, per_request, redis, share,
-};
-use super::{DatabaseReading, Figure, Fold, Part, RedisReading, Selector, Source, Unit};
+use super::rows::{counter, gauge, histogram, labelled_counter, per_request, share};
+use super::witnesses::WITNESSES;
+use super::{Figure, Fold, Selector, Source, Unit};
 
 /// Figures of a phase that are read from the service, its database and the processes.
-pub const SERVER: &[Figure] = &[
+pub const SERVER: &[Figure] = &joined::<{ TOLD.len() + WITNESSES.len() }>(TOLD, WITNESSES);
+
+const fn joined<const N: usize>(some: &[Figure], others: &[Figure]) -> [Figure; N] {
+    let mut all = [some[0]; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = if index < some.len() {
+            some[index]
+        } else {
+            others[index - some.len()]
+        };
+        index += 1;
+    }
+    all
+}
+
+/// What the service and the gateway tell of themselves.
+const TOLD: &[Figure] = &[
     histogram(
         "pool_wait_p99_ms",
         Fold::Quantile(0.99),
@@ -177,6 +193,22 @@ pub const SERVER: &[Figure] = &[
         "Coupons that were issued.",
     ),
     counter(
+        "views_counted",
+        "target_post_views_total",
+        "Views of posts that were counted, in memory or in the database.",
+    ),
+    counter(
+        "views_written",
+        "target_post_views_written_total",
+        "Views of posts that were written to the database.",
+    ),
+    gauge(
+        "views_pending_max",
+        "target_post_views_pending",
+        &[],
+        "Most views of posts that were counted and not written yet: what a crash of all instances would have lost.",
+    ),
+    counter(
         "lock_commands",
         "target_lock_commands_total",
         "Commands that the service sent to Redis for its locks.",
@@ -315,92 +347,5 @@ pub const SERVER: &[Figure] = &[
         "target_circuit_breaker_state",
         &[("state", "half_open")],
         "Most circuit breakers of the service that were half-open at once.",
-    ),
-    database(
-        "pg_commits",
-        DatabaseReading::Commits,
-        "Transactions committed in the database.",
-    ),
-    database(
-        "pg_rollbacks",
-        DatabaseReading::Rollbacks,
-        "Transactions rolled back.",
-    ),
-    database(
-        "pg_blocks_read",
-        DatabaseReading::BlocksRead,
-        "Blocks that were not in PostgreSQL's own cache.",
-    ),
-    database(
-        "pg_blocks_hit",
-        DatabaseReading::BlocksHit,
-        "Blocks found in PostgreSQL's own cache.",
-    ),
-    database(
-        "pg_deadlocks",
-        DatabaseReading::Deadlocks,
-        "Deadlocks that the database broke.",
-    ),
-    database(
-        "pg_sessions_opened",
-        DatabaseReading::SessionsOpened,
-        "Sessions opened, as the database counts them.",
-    ),
-    database(
-        "pg_statements",
-        DatabaseReading::Statements,
-        "Statements of the service that the database executed, as it counts them itself (pg_stat_statements); those that begin and end transactions left out.",
-    ),
-    database(
-        "pg_post_selects",
-        DatabaseReading::PostSelects,
-        "Of pg_statements: those that select from the posts.",
-    ),
-    Figure {
-        name: "pg_connections_max",
-        unit: Unit::Count,
-        fold: Fold::Max,
-        source: Source::Database(DatabaseReading::Connections),
-        doc: "Client connections at the phase's edges, the higher of the two.",
-    },
-    redis(
-        "redis_server_commands",
-        RedisReading::Commands,
-        "Commands that Redis processed, as it counts them itself, whoever sent them; the reading of its counters is one.",
-    ),
-    redis(
-        "redis_server_hits",
-        RedisReading::Hits,
-        "Keys that were looked up in Redis and found, as it counts them itself.",
-    ),
-    redis(
-        "redis_server_misses",
-        RedisReading::Misses,
-        "Keys that were looked up in Redis and not found, as it counts them itself.",
-    ),
-    cpu(
-        "cpu_service_s",
-        Part::Service,
-        "CPU seconds of the service, all instances.",
-    ),
-    cpu(
-        "cpu_database_s",
-        Part::Database,
-        "CPU seconds of PostgreSQL.",
-    ),
-    cpu(
-        "cpu_gateway_s",
-        Part::Gateway,
-        "CPU seconds of the mock payment gateway, in scenarios that have one.",
-    ),
-    cpu(
-        "cpu_redis_s",
-        Part::Redis,
-        "CPU seconds of Redis, in scenarios that have one.",
-    ),
-    cpu(
-        "cpu_generator_s",
-        Part::Generator,
-        "CPU seconds of the load generator.",
     ),
 ];

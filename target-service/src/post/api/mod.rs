@@ -2,6 +2,7 @@
 
 mod calendar;
 mod likes;
+mod views;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Contents, Post, PostCaches, PostError};
+use super::{Contents, Post, PostCaches, PostError, Views};
 use crate::clock::Clock;
 use crate::context::{RequestContext, RouteClass};
 use crate::database::Database;
@@ -29,6 +30,7 @@ use crate::ids::{MemberId, PostId};
 pub struct Posts {
     pub database: Database,
     pub caches: PostCaches,
+    pub views: Views,
     pub clock: Clock,
 }
 
@@ -36,6 +38,7 @@ pub fn routes(posts: Posts) -> OpenApiRouter {
     let realtime = OpenApiRouter::new()
         .routes(routes!(write))
         .routes(routes!(find))
+        .routes(routes!(views::count))
         .routes(routes!(likes::like, likes::unlike))
         .layer(class::of(RouteClass::Realtime));
     let slow = OpenApiRouter::new()
@@ -87,7 +90,9 @@ async fn find(
     ctx: RequestContext,
     Path(id): Path<PostId>,
 ) -> Result<Json<Arc<Post>>, Problem> {
-    Ok(Json(posts.caches.find(&posts.database, &ctx, id).await?))
+    let post = posts.caches.find(&posts.database, &ctx, id).await?;
+    posts.views.seen(&posts.database, &ctx, id).await;
+    Ok(Json(post))
 }
 
 /// Which page: by `cursor`, or with `page` by offset; not both.

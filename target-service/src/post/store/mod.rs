@@ -34,6 +34,7 @@ macro_rules! select_posts {
 // Below the macros, which they use.
 pub(super) mod calendar;
 pub(super) mod likes;
+pub(super) mod views;
 
 /// `None` when there is no such member.
 ///
