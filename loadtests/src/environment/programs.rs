@@ -41,7 +41,12 @@ impl PostgresInstall {
 
     /// Whether it comes with the extension that counts statements, which some systems package apart.
     pub fn counts_statements(&self) -> bool {
-        let prefix = self.bin.parent().unwrap_or(&self.bin);
+        // As the server itself finds its libraries: from where it really lies.
+        let server = self.program("postgres");
+        let server = server.canonicalize().unwrap_or(server);
+        let Some(prefix) = server.parent().and_then(Path::parent) else {
+            return false;
+        };
         let libraries = ["lib", "lib/postgresql", "lib64/pgsql", "lib/pgsql"];
         libraries.iter().any(|library| {
             let files = ["so", "dylib"].map(|ending| format!("{STATEMENT_COUNTER}.{ending}"));
@@ -248,21 +253,30 @@ mod tests {
     }
 
     #[test]
-    fn the_counter_of_statements_is_found_where_systems_put_it_and_missed_where_it_is_not() {
+    fn the_counter_of_statements_is_found_from_where_the_server_really_lies() {
         for library in [
             "lib/pg_stat_statements.so",
             "lib64/pgsql/pg_stat_statements.so",
         ] {
-            let prefix = tempfile::tempdir().unwrap();
-            let install = PostgresInstall {
-                bin: prefix.path().join("bin"),
+            let place = tempfile::tempdir().unwrap();
+            let [bin, linked] = ["15/bin", "linked"].map(|name| place.path().join(name));
+            for directory in [&bin, &linked] {
+                std::fs::create_dir_all(directory).unwrap();
+            }
+            std::fs::write(bin.join("postgres"), "").unwrap();
+            std::os::unix::fs::symlink(bin.join("postgres"), linked.join("postgres")).unwrap();
+            let installs = [bin, linked].map(|bin| PostgresInstall {
+                bin,
                 version: "15.1".to_owned(),
-            };
-            assert!(!install.counts_statements());
-            let file = prefix.path().join(library);
+            });
+            assert!(!installs.iter().any(PostgresInstall::counts_statements));
+            let file = place.path().join("15").join(library);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, "").unwrap();
-            assert!(install.counts_statements(), "{library}");
+            assert!(
+                installs.iter().all(PostgresInstall::counts_statements),
+                "{library}"
+            );
         }
     }
 

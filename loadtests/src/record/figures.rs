@@ -7,6 +7,7 @@ mod behind_writers;
 mod client;
 mod rows;
 mod server;
+mod witnesses;
 
 use super::{PhaseRecord, Quantiles};
 

@@ -1,65 +1,77 @@
-//! Figures of what the service does behind its writers: events handed on, mails sent, counts added up.
+//! Figures of what the service does behind its writers: events handed on, mails sent, counts added up,
+//! views written.
 
-use super::rows::{counter, histogram, labelled_counter};
+use super::rows::{counter, gauge, histogram, labelled_counter};
 use super::{Figure, Fold};
 
-pub(super) const OUTBOX_PUBLISHED: Figure = counter(
-    "outbox_published",
-    "target_outbox_published_total",
-    "Events that were handed on, those that were handed on again included.",
-);
-
-pub(super) const OUTBOX_HANDLED: Figure = labelled_counter(
-    "outbox_handled",
-    "target_outbox_received_total",
-    &[("outcome", "handled")],
-    "Events that were handled, and marked so.",
-);
-
-pub(super) const OUTBOX_DUPLICATES: Figure = labelled_counter(
-    "outbox_duplicates",
-    "target_outbox_received_total",
-    &[("outcome", "duplicate")],
-    "Events that came once more and that the consumer knew to be handled.",
-);
-
-pub(super) const OUTBOX_DELAY_P99_MS: Figure = histogram(
-    "outbox_delay_p99_ms",
-    Fold::Quantile(0.99),
-    "target_outbox_delay_seconds",
-    "99th percentile of the time from an event to the mark that it is handled.",
-);
-
-pub(super) const MAILS_ACCEPTED: Figure = labelled_counter(
-    "mails_accepted",
-    "target_mails_total",
-    &[("outcome", "accepted")],
-    "Mails that the mail server took.",
-);
-
-pub(super) const MAILS_REFUSED: Figure = labelled_counter(
-    "mails_refused",
-    "target_mails_total",
-    &[("outcome", "refused")],
-    "Attempts to hand over a mail to a mail server that is down.",
-);
-
-pub(super) const SURVEY_EVENTS_FOLDED: Figure = counter(
-    "survey_events_folded",
-    "target_survey_events_folded_total",
-    "Answers and likes that were added to the counts of surveys behind the writers.",
-);
-
-pub(super) const SURVEY_COUNT_DELAY_P99_MS: Figure = histogram(
-    "survey_count_delay_p99_ms",
-    Fold::Quantile(0.99),
-    "target_survey_count_delay_seconds",
-    "99th percentile, over the batches in which answers and likes are added to the counts of surveys, of the age of a batch's oldest: so long counts were wrong.",
-);
-
-pub(super) const SURVEY_COUNT_DELAY_MEAN_MS: Figure = histogram(
-    "survey_count_delay_mean_ms",
-    Fold::Mean,
-    "target_survey_count_delay_seconds",
-    "As above, the mean.",
-);
+/// Read from the service.
+pub(super) const BEHIND_WRITERS: &[Figure] = &[
+    counter(
+        "outbox_published",
+        "target_outbox_published_total",
+        "Events that were handed on, those that were handed on again included.",
+    ),
+    labelled_counter(
+        "outbox_handled",
+        "target_outbox_received_total",
+        &[("outcome", "handled")],
+        "Events that were handled, and marked so.",
+    ),
+    labelled_counter(
+        "outbox_duplicates",
+        "target_outbox_received_total",
+        &[("outcome", "duplicate")],
+        "Events that came once more and that the consumer knew to be handled.",
+    ),
+    histogram(
+        "outbox_delay_p99_ms",
+        Fold::Quantile(0.99),
+        "target_outbox_delay_seconds",
+        "99th percentile of the time from an event to the mark that it is handled.",
+    ),
+    labelled_counter(
+        "mails_accepted",
+        "target_mails_total",
+        &[("outcome", "accepted")],
+        "Mails that the mail server took.",
+    ),
+    labelled_counter(
+        "mails_refused",
+        "target_mails_total",
+        &[("outcome", "refused")],
+        "Attempts to hand over a mail to a mail server that is down.",
+    ),
+    counter(
+        "survey_events_folded",
+        "target_survey_events_folded_total",
+        "Answers and likes that were added to the counts of surveys behind the writers.",
+    ),
+    histogram(
+        "survey_count_delay_p99_ms",
+        Fold::Quantile(0.99),
+        "target_survey_count_delay_seconds",
+        "99th percentile, over the batches in which answers and likes are added to the counts of surveys, of the age of a batch's oldest: so long counts were wrong.",
+    ),
+    histogram(
+        "survey_count_delay_mean_ms",
+        Fold::Mean,
+        "target_survey_count_delay_seconds",
+        "As above, the mean.",
+    ),
+    counter(
+        "views_counted",
+        "target_post_views_counted_total",
+        "Views of posts that were counted.",
+    ),
+    counter(
+        "views_written",
+        "target_post_views_written_total",
+        "Views of posts that were added to their posts in the database.",
+    ),
+    gauge(
+        "views_pending_max",
+        "target_post_views_pending",
+        &[],
+        "Most views of posts that only the service knew of, counted and not written yet: what a crash of all instances would have lost.",
+    ),
+];

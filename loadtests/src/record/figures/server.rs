@@ -1,13 +1,34 @@
 //! Figures that are read from the service, its database and the processes.
 
-use super::behind_writers;
-use super::rows::{
-    counter, cpu, database, gauge, histogram, labelled_counter, per_request, redis, share,
-};
-use super::{DatabaseReading, Figure, Fold, Part, RedisReading, Selector, Source, Unit};
+use super::behind_writers::BEHIND_WRITERS;
+use super::rows::{counter, gauge, histogram, labelled_counter, per_request, share};
+use super::witnesses::WITNESSES;
+use super::{Figure, Fold, Selector, Source, Unit};
 
 /// Figures of a phase that are read from the service, its database and the processes.
-pub const SERVER: &[Figure] = &[
+pub const SERVER: &[Figure] =
+    &joined::<{ TOLD.len() + BEHIND_WRITERS.len() + WITNESSES.len() }>(&[
+        TOLD,
+        BEHIND_WRITERS,
+        WITNESSES,
+    ]);
+
+const fn joined<const N: usize>(tables: &[&[Figure]]) -> [Figure; N] {
+    let mut all = [tables[0][0]; N];
+    let (mut table, mut row, mut index) = (0, 0, 0);
+    while index < N {
+        if row == tables[table].len() {
+            (table, row) = (table + 1, 0);
+        } else {
+            all[index] = tables[table][row];
+            (row, index) = (row + 1, index + 1);
+        }
+    }
+    all
+}
+
+/// What the service and the gateway tell of themselves.
+const TOLD: &[Figure] = &[
     histogram(
         "pool_wait_p99_ms",
         Fold::Quantile(0.99),
@@ -299,15 +320,6 @@ pub const SERVER: &[Figure] = &[
         "target_cache_errors_total",
         "Troubles of caches that failed no request: values that cannot be read, Redis that does not answer.",
     ),
-    behind_writers::OUTBOX_PUBLISHED,
-    behind_writers::OUTBOX_HANDLED,
-    behind_writers::OUTBOX_DUPLICATES,
-    behind_writers::OUTBOX_DELAY_P99_MS,
-    behind_writers::MAILS_ACCEPTED,
-    behind_writers::MAILS_REFUSED,
-    behind_writers::SURVEY_EVENTS_FOLDED,
-    behind_writers::SURVEY_COUNT_DELAY_P99_MS,
-    behind_writers::SURVEY_COUNT_DELAY_MEAN_MS,
     labelled_counter(
         "cache_corrupt",
         "target_cache_errors_total",
@@ -331,92 +343,5 @@ pub const SERVER: &[Figure] = &[
         "target_circuit_breaker_state",
         &[("state", "half_open")],
         "Most circuit breakers of the service that were half-open at once.",
-    ),
-    database(
-        "pg_commits",
-        DatabaseReading::Commits,
-        "Transactions committed in the database.",
-    ),
-    database(
-        "pg_rollbacks",
-        DatabaseReading::Rollbacks,
-        "Transactions rolled back.",
-    ),
-    database(
-        "pg_blocks_read",
-        DatabaseReading::BlocksRead,
-        "Blocks that were not in PostgreSQL's own cache.",
-    ),
-    database(
-        "pg_blocks_hit",
-        DatabaseReading::BlocksHit,
-        "Blocks found in PostgreSQL's own cache.",
-    ),
-    database(
-        "pg_deadlocks",
-        DatabaseReading::Deadlocks,
-        "Deadlocks that the database broke.",
-    ),
-    database(
-        "pg_sessions_opened",
-        DatabaseReading::SessionsOpened,
-        "Sessions opened, as the database counts them.",
-    ),
-    database(
-        "pg_statements",
-        DatabaseReading::Statements,
-        "Statements of the service that the database executed, as it counts them itself (pg_stat_statements); those that begin and end transactions left out.",
-    ),
-    database(
-        "pg_post_selects",
-        DatabaseReading::PostSelects,
-        "Of pg_statements: those that select from the posts.",
-    ),
-    Figure {
-        name: "pg_connections_max",
-        unit: Unit::Count,
-        fold: Fold::Max,
-        source: Source::Database(DatabaseReading::Connections),
-        doc: "Client connections at the phase's edges, the higher of the two.",
-    },
-    redis(
-        "redis_server_commands",
-        RedisReading::Commands,
-        "Commands that Redis processed, as it counts them itself, whoever sent them; the reading of its counters is one.",
-    ),
-    redis(
-        "redis_server_hits",
-        RedisReading::Hits,
-        "Keys that were looked up in Redis and found, as it counts them itself.",
-    ),
-    redis(
-        "redis_server_misses",
-        RedisReading::Misses,
-        "Keys that were looked up in Redis and not found, as it counts them itself.",
-    ),
-    cpu(
-        "cpu_service_s",
-        Part::Service,
-        "CPU seconds of the service, all instances.",
-    ),
-    cpu(
-        "cpu_database_s",
-        Part::Database,
-        "CPU seconds of PostgreSQL.",
-    ),
-    cpu(
-        "cpu_gateway_s",
-        Part::Gateway,
-        "CPU seconds of the mock payment gateway, in scenarios that have one.",
-    ),
-    cpu(
-        "cpu_redis_s",
-        Part::Redis,
-        "CPU seconds of Redis, in scenarios that have one.",
-    ),
-    cpu(
-        "cpu_generator_s",
-        Part::Generator,
-        "CPU seconds of the load generator.",
     ),
 ];
