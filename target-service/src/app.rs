@@ -187,9 +187,10 @@ impl App {
                 tokio::time::sleep(WARMED_AGAIN_AFTER).await;
             }
         };
-        match tokio::time::timeout(limit, warming).await {
-            Ok(warmed) => tracing::info!(warmed, "the newest posts are in the cache"),
-            Err(_) => tracing::warn!(?limit, "the cache is not warm after its time"),
+        if let Ok(warmed) = tokio::time::timeout(limit, warming).await {
+            tracing::info!(warmed, "the newest posts are in the cache");
+        } else {
+            tracing::warn!(?limit, "the cache is not warm after its time");
         }
         self.is_prewarmed.store(true, Ordering::Relaxed);
     }

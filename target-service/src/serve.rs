@@ -67,8 +67,13 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         TaskTracker::new(),
     ));
     start_workers(&app, &stop);
-    let warming = app.clone();
-    app.work.spawn(async move { warming.prewarm().await });
+    let (warming, stopped) = (app.clone(), stop.clone());
+    let warming = async move {
+        stopped
+            .run_until_cancelled(Box::pin(warming.prewarm()))
+            .await
+    };
+    app.work.spawn(warming);
     service.run(router, stop, connections.clone()).await;
 
     if tokio::time::timeout(http.shutdown_grace, finish(&app, &connections, &workers))
