@@ -163,6 +163,29 @@ mod tests {
     }
 
     #[test]
+    fn everybody_has_been_told_when_that_was_seen_and_never_otherwise() {
+        let told = [event(24.0, DELIVERED)];
+        assert_eq!(delivered_s(&told, FAULT), Some(ArmFigure::Number(4.0)));
+        assert_eq!(delivered_s(&told, None), None);
+        let of_payments = [event(24.0, HEALED)];
+        assert_eq!(delivered_s(&of_payments, FAULT), Some(ArmFigure::Never));
+    }
+
+    #[test]
+    fn crashes_are_counted_where_some_were_asked_for() {
+        let mut record = fixture::record("a", 1, 0);
+        assert_eq!(crashes(&record), None);
+        let point = "after_take".to_owned();
+        record.trial.faults.push(FaultSpan {
+            fault: Fault::CrashAt { point },
+            ..record.trial.faults[0].clone()
+        });
+        assert_eq!(crashes(&record), Some(ArmFigure::Number(0.0)));
+        record.events.push(event(12.0, CRASHED));
+        assert_eq!(crashes(&record), Some(ArmFigure::Number(1.0)));
+    }
+
+    #[test]
     fn of_all_kills_the_one_with_the_fewest_payments_counts_and_none_may_be_unknown() {
         let mut record = fixture::record("a", 1, 0);
         assert_eq!(in_flight_at_kill(&record), None);

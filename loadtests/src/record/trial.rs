@@ -27,7 +27,7 @@ pub struct TrialRecord {
     pub seconds: Vec<SecondRecord>,
     pub events: Vec<Event>,
     pub findings: Vec<Finding>,
-    /// What the checker of payments counted; `None`: it did not look.
+    /// What the checkers counted; `None`: none of them looked.
     pub violations: Option<BTreeMap<Violation, u64>>,
     /// Arrivals that tried to pay and whose payments were compared; `None` as above.
     pub payments_tried: Option<u64>,
