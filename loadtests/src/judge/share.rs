@@ -1,7 +1,8 @@
 //! `share_low(k, n)` and `share_high(k, n)`: the ends of the interval in which the share lies that `k` of `n`
 //! were counted of, at a confidence of 95 % (Wilson).
 //!
-//! Where nothing was tried there is no share, and a claim about one is inconclusive.
+//! Where nothing was tried there is no share, and a claim about one is inconclusive. Both are figures or sums
+//! of figures: claims are tried on made-up figures before the run, and differences of those may be negative.
 
 use cel::common::ast::CallExpr;
 use cel::parser::Expression;

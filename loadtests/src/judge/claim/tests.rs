@@ -290,7 +290,6 @@ fn what_is_wrong_with_payments_can_be_claimed_where_payments_are_checked() {
 #[test]
 fn shares_are_judged_by_their_intervals_and_told_with_them() {
     let trials = both_arms();
-    // 100 of 500, and 81 of 263 of a published table.
     let fault = "arm.naive.fault.ok, arm.naive.fault.offered";
     for (check, holds) in [
         (
@@ -302,10 +301,6 @@ fn shares_are_judged_by_their_intervals_and_told_with_them() {
             true,
         ),
         (format!("share_low({fault}) >= 0.2"), false),
-        (
-            "share_high(arm.naive.fault.ok - 19, arm.naive.fault.offered - 237) < 0.3663".into(),
-            true,
-        ),
     ] {
         assert_eq!(judged(&check, &trials).holds, Some(holds), "{check}");
     }
@@ -316,7 +311,8 @@ fn shares_are_judged_by_their_intervals_and_told_with_them() {
 
 #[test]
 fn a_share_of_nothing_is_inconclusive_and_a_misspelt_one_is_refused() {
-    let none = "share_high(arm.naive.fault.ok - arm.naive.fault.ok, arm.naive.fault.unsent) < 0.5";
+    let none =
+        "share_high(arm.naive.fault.failures.connect, arm.naive.fault.failures.connect) < 0.5";
     let judged = judged(none, &both_arms());
     assert_eq!(judged.holds, None, "{}", judged.observed);
     for check in [
