@@ -1,6 +1,9 @@
 //! Quick runs of the scenarios about caches: that the arms are what they are called, and that the service's
 //! counters and those of its witnesses tell of the same.
 
+// Counts are doubles that hold whole numbers.
+#![allow(clippy::float_cmp)]
+
 use serde_json::Value;
 
 use super::quick;
