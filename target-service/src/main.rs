@@ -109,7 +109,7 @@ fn run(command: &Command, config: Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         match command {
-            Command::Serve => serve(config).await?,
+            Command::Serve => Box::pin(serve(config)).await?,
             Command::Migrate => migrate(&mut connect(&config).await?).await?,
             Command::Seed(arguments) => fill(&config, arguments).await?,
             Command::Check { .. } => {}

@@ -306,30 +306,30 @@ impl Subject {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_strategy_keeps_its_promises() {
-    every_strategy_goes_through(Trouble::None).await;
+    Box::pin(every_strategy_goes_through(Trouble::None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_strategy_keeps_its_promises_while_redis_is_dead() {
-    every_strategy_goes_through(Trouble::Dead).await;
+    Box::pin(every_strategy_goes_through(Trouble::Dead)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_strategy_keeps_its_promises_while_connections_to_redis_break() {
-    every_strategy_goes_through(Trouble::Refusing).await;
+    Box::pin(every_strategy_goes_through(Trouble::Refusing)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_strategy_keeps_its_promises_while_redis_is_silent() {
-    every_strategy_goes_through(Trouble::Silent).await;
+    Box::pin(every_strategy_goes_through(Trouble::Silent)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_strategy_keeps_its_promises_while_redis_answers_nonsense() {
-    every_strategy_goes_through(Trouble::Babbling).await;
+    Box::pin(every_strategy_goes_through(Trouble::Babbling)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_strategy_keeps_its_promises_while_values_are_corrupted() {
-    every_strategy_goes_through(Trouble::Corrupt).await;
+    Box::pin(every_strategy_goes_through(Trouble::Corrupt)).await;
 }
