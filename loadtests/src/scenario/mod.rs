@@ -10,6 +10,7 @@
 mod catalogue;
 mod diagnostic;
 mod document;
+mod fault;
 mod file;
 mod gateway;
 mod names;
@@ -32,6 +33,7 @@ mod violation;
 
 pub use catalogue::{Entry, Summary, catalogue, find, scenario_folder};
 pub use diagnostic::{Diagnostic, Diagnostics, Location, suggestion};
+pub use fault::{EdgeFault, Fault, FaultSpan, Process, ProcessFault};
 pub use file::arms::Sweep;
 pub use file::claims::{Claim, Threshold};
 pub use file::search::SearchUnit;
@@ -44,10 +46,9 @@ pub use service_keys::ServiceKeys;
 pub use template::{Part, Template};
 pub use timeline::timeline;
 pub use trial::{
-    Arrivals, Backoff, Dataset, Edge, EdgeConditions, EdgeFault, EnvironmentSpec, Expectation,
-    Extract, Fault, FaultSpan, Jitter, JourneyDefinition, Keys, LabSpec, Lifetime, LoadModel,
-    LoadSpec, Phase, Process, ProcessFault, Rate, RetryPolicy, Skew, StepDefinition, Trial,
-    WeightedJourney,
+    Arrivals, Backoff, Dataset, Edge, EdgeConditions, EnvironmentSpec, Expectation, Extract,
+    Jitter, JourneyDefinition, Keys, LabSpec, Lifetime, LoadModel, LoadSpec, Phase, Rate,
+    RetryPolicy, Skew, StepDefinition, Trial, WeightedJourney,
 };
 pub use url_load::UrlLoad;
 pub use violation::Violation;

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use serde_json::Map;
 
 use super::diagnostic::Location;
+use super::fault::FaultSpan;
 use super::file::arms::Sweep;
 use super::file::claims::{Claim, Threshold};
 use super::file::search::SearchUnit;
 use super::file::slo::Slo;
 use super::service_keys::ServiceKeys;
-use super::trial::{EnvironmentSpec, FaultSpan, LoadSpec, Phase, Trial};
+use super::trial::{EnvironmentSpec, LoadSpec, Phase, Trial};
 use super::violation::Violation;
 
 /// What one `squall run` does.

@@ -7,6 +7,7 @@ use serde_json::Map;
 
 use super::diagnostic::Problems;
 use super::document::{Node, Table};
+use super::fault::{Fault, FaultSpan};
 use super::file::environment::{self, NO_GATEWAY, NO_REDIS};
 use super::file::load::{self, Load, Model};
 use super::file::phases::{self, FaultyPhase};
@@ -15,8 +16,7 @@ use super::plan::Arm;
 use super::reader::Section;
 use super::service_keys::ServiceKeys;
 use super::trial::{
-    Edge, EdgeConditions, EnvironmentSpec, Fault, FaultSpan, JourneyDefinition, LoadModel,
-    LoadSpec, Phase,
+    Edge, EdgeConditions, EnvironmentSpec, JourneyDefinition, LoadModel, LoadSpec, Phase,
 };
 use super::violation::Violation;
 use super::{file, users};

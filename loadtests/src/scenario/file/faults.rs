@@ -11,9 +11,10 @@
 
 use crate::scenario::diagnostic::{Location, suggestion};
 use crate::scenario::document::{Node, Value};
+use crate::scenario::fault::{EdgeFault, Fault, Process, ProcessFault};
 use crate::scenario::gateway::{GatewayFault, GatewayLatency};
 use crate::scenario::reader::Section;
-use crate::scenario::trial::{Edge, EdgeFault, Fault, Process, ProcessFault};
+use crate::scenario::trial::Edge;
 use crate::scenario::values::{Count, FromNode, Share};
 
 use super::environment::{EDGES, Latency, one_of};

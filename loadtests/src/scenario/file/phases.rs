@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::scenario::diagnostic::Location;
 use crate::scenario::document::{Node, Value};
+use crate::scenario::fault::Fault;
 use crate::scenario::names;
 use crate::scenario::reader::Section;
-use crate::scenario::trial::{Fault, Phase, Rate};
+use crate::scenario::trial::{Phase, Rate};
 use crate::scenario::values::{FromNode, LONGEST_SPAN, Name, Span};
 
 use super::faults;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{PLAIN, options, plan_of, try_plan};
+use crate::scenario::fault::{EdgeFault, Fault, Process, ProcessFault};
 use crate::scenario::trial::{
-    Arrivals, Backoff, Dataset, Edge, EdgeConditions, EdgeFault, EnvironmentSpec, Expectation,
-    Extract, Fault, Jitter, LabSpec, Lifetime, LoadModel, Process, ProcessFault, Rate, RetryPolicy,
-    Skew,
+    Arrivals, Backoff, Dataset, Edge, EdgeConditions, EnvironmentSpec, Expectation, Extract,
+    Jitter, LabSpec, Lifetime, LoadModel, Rate, RetryPolicy, Skew,
 };
 
 const FULL: &str = r#"
