@@ -305,3 +305,18 @@ impl FromNode for Scalar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_fault_is_explained_where_scenarios_are() {
+        let explained = include_str!("../../../../scenarios/README.md");
+        for part in parts() {
+            for word in [part.name].into_iter().chain(part.kinds()) {
+                assert!(explained.contains(&format!("`{word}`")), "{word}");
+            }
+        }
+    }
+}
