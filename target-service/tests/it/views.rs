@@ -139,9 +139,22 @@ async fn a_crash_takes_what_only_the_process_knew_of_and_says_before_how_much_th
 
         let again = [("views.strategy", strategy), ("views.interval", "10ms")];
         let app = on(app.into_database().await, &redis, &again).await;
+        until_written(&app, i64::from(kept)).await;
         look(&app, &path, 1).await;
         until_written(&app, i64::from(kept) + 1).await;
     }
+}
+
+#[tokio::test]
+async fn views_that_were_counted_in_redis_are_written_when_they_are_counted_elsewhere_by_then() {
+    let redis = TestRedis::start().await;
+    let settings = [("views.strategy", "redis"), ("views.interval", "300ms")];
+    let app = on(TestDatabase::create().await, &redis, &settings).await;
+    let path = write_post(&app).await;
+    look(&app, &path, 3).await;
+    app.set_knobs(json!({"views.strategy": "memory"})).await;
+    look(&app, &path, 2).await;
+    until_written(&app, 5).await;
 }
 
 #[tokio::test]

@@ -162,7 +162,7 @@ fn faults_fit_what_they_act_on() {
         (
             "{ on = \"service\", kind = \"latency\", value = \"5ms\" }",
             "x.toml:10:36: \"kind\" in a fault is \"latency\", \
-          which \"service\" does not have; it is one of pause, kill, restart, knob",
+          which \"service\" does not have; it is one of pause, kill, restart, knob, crash_at",
         ),
         (
             "{ on = \"client\", kind = \"kill\" }",

@@ -33,15 +33,15 @@ pub struct Views {
 struct Inner {
     tally: Tally,
     shared: Option<SharedTally>,
-    /// There may be views in Redis: this process has put some there, or one before it may have.
-    look_in_redis: AtomicBool,
+    /// This process has put views into Redis that may still be there, whatever the strategy is by now.
+    left_in_redis: AtomicBool,
 }
 
 impl Views {
     pub fn new(redis: Option<Redis>) -> Self {
         Self {
             inner: Arc::new(Inner {
-                look_in_redis: AtomicBool::new(redis.is_some()),
+                left_in_redis: AtomicBool::new(false),
                 shared: redis.map(SharedTally::new),
                 tally: Tally::default(),
             }),
@@ -71,7 +71,7 @@ impl Views {
             && shared.add(ctx, post).await.is_ok()
         {
             // After it is there: who looks and finds nothing in between takes the mark away too early.
-            inner.look_in_redis.store(true, Ordering::Release);
+            inner.left_in_redis.store(true, Ordering::Release);
             return;
         }
         inner.tally.add(post, 1);

@@ -15,6 +15,7 @@ use crate::database::{Database, DatabaseError};
 use crate::ids::{PostId, RequestId};
 use crate::knobs::KnobStore;
 use crate::redis::RedisError;
+use crate::strategy::ViewsStrategy;
 
 /// Posts that are written at once.
 const BATCH: usize = 5_000;
@@ -94,12 +95,14 @@ impl WriteBehind {
     async fn write_shared(&self, ctx: &RequestContext) -> Result<(), Delay> {
         let Inner {
             shared,
-            look_in_redis,
+            left_in_redis,
             ..
         } = self.inner();
         let Some(shared) = shared else { return Ok(()) };
         // The mark comes off first: a view that is counted from here on puts it there again.
-        if !look_in_redis.swap(false, Ordering::AcqRel) {
+        let has_left_some = left_in_redis.swap(false, Ordering::AcqRel);
+        // Where all count in Redis, others may have died before they wrote.
+        if !has_left_some && ctx.knobs().views_strategy != ViewsStrategy::Redis {
             return Ok(());
         }
         let all_written = async {
@@ -119,7 +122,7 @@ impl WriteBehind {
         }
         .await;
         if all_written.is_err() {
-            look_in_redis.store(true, Ordering::Release);
+            left_in_redis.store(true, Ordering::Release);
         }
         all_written
     }
