@@ -37,6 +37,8 @@ pub struct GeneratorFacts {
     pub start_lag_p99_ms: Vec<Option<f64>>,
     /// The same over all judged phases together.
     pub lateness: Lateness,
+    /// The share of this machine's processor time that its host took while the load ran, where that is told.
+    pub stolen_share: Option<f64>,
     /// CPU seconds of this process while the load ran.
     pub cpu_seconds: f64,
     /// Retries that the retry budget did not pay for.
@@ -55,6 +57,7 @@ impl GeneratorFacts {
             release_lag_p99_ms: self.lateness.release_p99_ms,
             start_lag_p99_ms: self.lateness.start_p99_ms,
             phase_start_lag_p99_ms: self.start_lag_p99_ms.clone(),
+            stolen_share: self.stolen_share,
             exhausted: self.exhausted.clone(),
             incomplete: BTreeMap::new(),
         }

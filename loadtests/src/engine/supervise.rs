@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::journey::http::Target;
 use crate::journey::{Prepared, RunContext, ToldLog};
+use crate::measure::cpu::MachineTime;
 use crate::measure::{Collector, FoldPlan, LoadFold, Outcome, SampleBuffers, SampleLabels};
 use crate::scenario::{LoadModel, LoadSpec, Trial};
 
@@ -76,7 +77,7 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
         return Err(users.failure(plan.users));
     }
 
-    let cpu_before = limits::cpu_seconds();
+    let (cpu_before, machine_before) = (limits::cpu_seconds(), MachineTime::now());
     let zero = run.context.clock.start_at(Instant::now() + LEAD);
     on_start(zero);
     let Course {
@@ -85,6 +86,9 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     } = load(&run, trial, zero, &stop)?;
     account_for_the_rest(&run, interrupted);
     generator.cpu_seconds = limits::cpu_seconds() - cpu_before;
+    generator.stolen_share = MachineTime::now()
+        .zip(machine_before)
+        .and_then(|(now, before)| now.stolen_share_since(before));
     run.desk.close();
     users.end();
 

@@ -11,6 +11,8 @@ use crate::scenario::LoadModel;
 
 /// The latest that 99 of 100 arrivals may be released, and taken up by users that were idle.
 const LAG_P99_MS: f64 = 5.0;
+/// From this share of the processor time on, what the host of a virtual machine took is worth naming.
+const STOLEN_SHARE: f64 = 0.01;
 /// A phase of fewer arrivals has no p99 of its own worth the name, only a few late ones: it is
 /// judged together with the others.
 const ENOUGH_FOR_P99: u64 = 1000;
@@ -26,6 +28,8 @@ pub struct GeneratorAccount {
     pub start_lag_p99_ms: Option<f64>,
     /// The same of each phase.
     pub phase_start_lag_p99_ms: Vec<Option<f64>>,
+    /// The share of this machine's processor time that its host took, where that is told.
+    pub stolen_share: Option<f64>,
     /// Resources that it ran out of, in words: "open files (limit 1024)".
     pub exhausted: Vec<String>,
     /// By phase: the figures whose readings are incomplete because a scrape was missed.
@@ -91,6 +95,9 @@ fn late_arrivals(phases: &[PhaseRecord], generator: &GeneratorAccount) -> Vec<St
             generator.start_lag_p99_ms,
         ));
     }
+    if !reasons.is_empty() {
+        reasons.extend(generator.stolen_share.and_then(stolen));
+    }
     reasons
 }
 
@@ -103,6 +110,17 @@ fn too_late(done: &str, what: &str, p99: Option<f64>) -> Option<String> {
     Some(format!(
         "arrivals were {done} late in {what}: lag p99 {lag}, more than {most}"
     ))
+}
+
+/// Why the generator was late, where that was not its own doing. A machine of which time is taken is no
+/// reason by itself: what matters is whether arrivals were in time.
+fn stolen(share: f64) -> Option<String> {
+    (share >= STOLEN_SHARE).then(|| {
+        format!(
+            "the host of this virtual machine took {:.0} % of its processor time meanwhile: measure when others need less of it",
+            100.0 * share
+        )
+    })
 }
 
 fn unsent(phase: &PhaseRecord) -> Option<String> {
@@ -128,6 +146,26 @@ mod tests {
     fn a_generator_that_kept_its_times_is_valid_however_the_service_did() {
         assert!(reasons(|_, _| ()).is_empty());
         assert!(reasons(|phases, _| phases[3].counts.failed = phases[3].counts.offered).is_empty());
+    }
+
+    #[test]
+    fn time_that_the_host_took_explains_why_arrivals_were_late_and_is_no_reason_by_itself() {
+        let late_with = |share| {
+            reasons(|phases, generator| {
+                phases[3].release_lag_ms.p99 = Some(7.0);
+                generator.stolen_share = share;
+            })
+        };
+        let told = late_with(Some(0.18));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[1].contains("took 18 % of its processor time"),
+            "{told:?}"
+        );
+        for little in [None, Some(0.0), Some(0.002)] {
+            assert_eq!(late_with(little).len(), 1);
+        }
+        assert!(reasons(|_, generator| generator.stolen_share = Some(0.5)).is_empty());
     }
 
     #[test]
