@@ -1,4 +1,7 @@
 //! The state of the source tree that this program was built from: evidence must name its commit.
+//!
+//! It is read when the run begins. `./squall` builds before it runs, so that it is the state of the build;
+//! who starts a program that was built earlier names a commit that may have come after it.
 
 use std::path::Path;
 use std::process::Command;
