@@ -43,6 +43,11 @@ impl Gate {
         self.passes.resize(max);
     }
 
+    /// Passes that somebody has.
+    pub(super) fn entered(&self) -> usize {
+        self.passes.taken_now()
+    }
+
     pub(super) fn max(&self) -> usize {
         self.passes.max()
     }

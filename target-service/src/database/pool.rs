@@ -235,9 +235,10 @@ impl Pool {
         }
     }
 
-    /// Idle and used.
+    /// Idle, in use, or being opened or tried out for somebody: one that is on its way would otherwise be
+    /// taken for missing, and opened a second time.
     pub(super) fn open(&self) -> usize {
-        self.shelf.len() + self.used.load(Ordering::Relaxed)
+        self.shelf.len() + self.gate.entered()
     }
 
     pub(super) fn status(&self) -> Status {

@@ -74,6 +74,12 @@ impl Places {
         self.size().max
     }
 
+    /// Places that somebody has, also those that are owed.
+    pub fn taken_now(&self) -> usize {
+        let size = self.size();
+        (size.max + size.owed).saturating_sub(self.free.available_permits())
+    }
+
     /// Everybody who waits, and who comes later, gets no place.
     pub fn close(&self) {
         self.free.close();
@@ -220,6 +226,7 @@ mod tests {
                 } else {
                     out.pop();
                 }
+                prop_assert_eq!(places.taken_now(), out.len());
             }
             places.resize(last);
             drop(out);

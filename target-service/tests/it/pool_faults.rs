@@ -58,6 +58,29 @@ async fn a_connection_that_is_cut_in_use_is_lost_and_not_given_on() {
 }
 
 #[tokio::test]
+async fn a_connection_on_its_way_to_somebody_is_one_of_the_minimum() {
+    let knobs = Knobs {
+        pool_min_size: 2,
+        acquire_timeout: 20_000 * MS,
+        ..Knobs::default()
+    };
+    let (test, proxy, database) = through_proxy(&knobs, json!({ "warm": true })).await;
+    proxy.stall();
+    let ctx = request(&knobs);
+    let (acquired, ()) = tokio::join!(database.acquire(&ctx), async {
+        // The pool, too, opens what it takes for missing.
+        tokio::time::sleep(100 * MS).await;
+        proxy.flow();
+    });
+    drop(acquired.unwrap());
+    until("the pool is warm", async || database.is_warm()).await;
+    assert_eq!(
+        (database.status().idle, test.backends().await.len()),
+        (2, 2)
+    );
+}
+
+#[tokio::test]
 async fn connecting_is_given_up_after_the_connect_timeout() {
     let knobs = Knobs {
         acquire_timeout: 20_000 * MS,
