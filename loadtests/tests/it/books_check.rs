@@ -1,10 +1,8 @@
 //! The checker of the books in a small lab: lost updates are found, and where a lock holds there are none.
 
-use std::fs;
-
 use serde_json::Value;
 
-use crate::command::{self, Ended};
+use crate::command::{Ended, run_scenario};
 
 /// Everybody moves the points of one member, over a database that is far away: whoever reads a balance
 /// without a lock reads one that others are about to change.
@@ -37,15 +35,7 @@ check = "arm.none.lost_updates > 0.0 && arm.none.unbalanced_accounts == 1.0 && a
 "#;
 
 fn run(expects: &str) -> (Ended, Value) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("x.toml"),
-        SCENARIO.replace("EXPECTS", expects),
-    )
-    .unwrap();
-    let ended = command::run(folder.path(), &["run", "x.toml", "--out", "out"]);
-    let record = command::record(&folder.path().join("out"));
-    (ended, record)
+    run_scenario(&SCENARIO.replace("EXPECTS", expects))
 }
 
 /// The codes of an arm's findings that fail the run.

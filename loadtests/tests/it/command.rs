@@ -43,6 +43,15 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Ended {
     }
 }
 
+/// Runs a scenario of its own to its end, in a folder that is gone after that.
+pub fn run_scenario(text: &str) -> (Ended, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.toml"), text).unwrap();
+    let ended = run(folder.path(), &["run", "x.toml", "--out", "out"]);
+    let record = record(&folder.path().join("out"));
+    (ended, record)
+}
+
 /// The record that a run wrote.
 pub fn record(out: &Path) -> Value {
     let path: PathBuf = out.join("record.json");

@@ -1,11 +1,9 @@
 //! The checker of deliveries in small labs: a careful service leaves nothing to find, and each way not to
 //! tell somebody, or to tell somebody twice, is found.
 
-use std::fs;
-
 use serde_json::Value;
 
-use crate::command::{self, Ended};
+use crate::command::{Ended, run_scenario};
 
 /// The load is a closed one, so that a busy machine makes no run invalid.
 const SCENARIO: &str = r#"
@@ -66,7 +64,6 @@ const KINDS: [(&str, &str); 3] = [
 ];
 
 fn run(expecting: bool) -> (Ended, Value) {
-    let folder = tempfile::tempdir().unwrap();
     let mut text = SCENARIO.to_owned();
     for (place, kind) in KINDS {
         let expects = if expecting {
@@ -76,10 +73,7 @@ fn run(expecting: bool) -> (Ended, Value) {
         };
         text = text.replace(place, &expects);
     }
-    fs::write(folder.path().join("x.toml"), text).unwrap();
-    let ended = command::run(folder.path(), &["run", "x.toml", "--out", "out"]);
-    let record = command::record(&folder.path().join("out"));
-    (ended, record)
+    run_scenario(&text)
 }
 
 /// The codes of an arm's findings, and whether they fail the run.

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::command::{self, Ended};
+use crate::command::{self, Ended, run_scenario};
 
 /// The load is a closed one, so that a busy machine makes no run invalid.
 const SCENARIO: &str = r#"
@@ -56,13 +56,9 @@ check = "arm.naive.orphans > 0.0 && arm.naive.double_charges > 0.0"
 "#;
 
 fn run(journeys: &str, arms: &str) -> (Ended, Value) {
-    let folder = tempfile::tempdir().unwrap();
     let journeys = format!("closed = {{ users = 4 }}\njourneys = {{ {journeys} }}");
     let text = SCENARIO.replace("closed = { users = 4 }", &journeys);
-    fs::write(folder.path().join("x.toml"), text + arms).unwrap();
-    let ended = command::run(folder.path(), &["run", "x.toml", "--out", "out"]);
-    let record = command::record(&folder.path().join("out"));
-    (ended, record)
+    run_scenario(&(text + arms))
 }
 
 /// Code and detail of each finding.

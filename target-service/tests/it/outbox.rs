@@ -185,6 +185,15 @@ async fn several_instances_share_the_work_and_nothing_is_done_twice() {
     assert_eq!(mailbox(&first).await, (60, 60));
 }
 
+/// How many entries the stream holds.
+pub async fn stream_length(redis: &TestRedis) -> i64 {
+    redis::cmd("XLEN")
+        .arg("target:outbox")
+        .query_async(&mut redis.connect().await)
+        .await
+        .unwrap()
+}
+
 #[tokio::test]
 async fn an_event_that_is_published_twice_is_handled_once() {
     let redis = TestRedis::start().await;
@@ -192,13 +201,7 @@ async fn an_event_that_is_published_twice_is_handled_once() {
     register(&app, 2).await;
     for entries in [2, 4] {
         until("the relay has published", async || {
-            let mut redis = redis.connect().await;
-            let length: i64 = redis::cmd("XLEN")
-                .arg("target:outbox")
-                .query_async(&mut redis)
-                .await
-                .unwrap();
-            length == entries && published_events(&app).await == 2
+            stream_length(&redis).await == entries && published_events(&app).await == 2
         })
         .await;
         if entries == 2 {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::outbox::{
     AT_WORK, RELAY_ONLY, app_with, instance_of, mailbox, number, open_events, published_events,
-    register, until_all_are_handled,
+    register, stream_length, until_all_are_handled,
 };
 use crate::support::{TestApp, TestRedis, until};
 
@@ -67,13 +67,7 @@ async fn an_event_that_cannot_be_handled_holds_up_nobody_else() {
     .await;
     assert_eq!(mailbox(&app).await, (40, 40));
     until("of the stream only that is left", async || {
-        let mut redis = redis.connect().await;
-        let length: i64 = redis::cmd("XLEN")
-            .arg("target:outbox")
-            .query_async(&mut redis)
-            .await
-            .unwrap();
-        length == 1
+        stream_length(&redis).await == 1
     })
     .await;
 }

@@ -53,17 +53,14 @@ fn stampede_early() {
 
 /// And Redis has seen the same. The loads themselves may take longer than a quick run.
 fn assert_the_cache_was_asked(arm: &Value) {
-    let phases = arm["rounds"][0]["phases"].as_array().unwrap();
     // The very first load may have begun before the first reading.
-    for figures in [
-        ["cache_requests", "cache_requests"],
+    for either in [
+        ["cache_requests", "cache_hits"],
         ["cache_misses", "cache_origin_fetches"],
-        ["redis_server_commands", "redis_server_misses"],
+        ["redis_server_hits", "redis_server_misses"],
     ] {
-        let seen = phases.iter().any(|phase| {
-            figures.map(|figure| phase["server"][figure].as_f64()) > [Some(0.0), Some(0.0)]
-        });
-        assert!(seen, "{figures:?} in {phases:?}");
+        let seen: f64 = either.iter().map(|figure| total(arm, figure)).sum();
+        assert!(seen > 0.0, "{either:?} in {arm}");
     }
 }
 
