@@ -16,7 +16,9 @@ pub struct CouponConfig {
     /// Which of lock and transaction is the outer one. All but `lock_then_transaction` are mistakes: more
     /// are issued than there are, in spite of the lock, and no fencing token helps it. A row lock ends with
     /// its transaction and never before, so `release_before_commit` changes nothing for it; `none`,
-    /// `optimistic` and `increment` have no lock to put in order. Default `lock_then_transaction`. A knob.
+    /// `optimistic` and `increment` have no lock to put in order. It is for coupons that are asked for by
+    /// themselves: what an order takes is taken under a lock in Redis that is held around the order's
+    /// transaction, whatever stands here. Default `lock_then_transaction`. A knob.
     pub lock_order: LockOrder,
     /// With `lock = "optimistic"`: how often an issue is tried while others keep changing the same stock,
     /// before it is answered by 503 `coupons_contended`. Default 5. A knob.

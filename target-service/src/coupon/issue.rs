@@ -1,15 +1,15 @@
 //! Issues coupons: who has the lock, what is read and written under it, and when it is given back.
 
 use metrics::counter;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 
 use super::stock::{self, Taken};
 use super::store::{self, Stock};
-use super::{CouponError, CouponIssue};
+use super::{CouponError, CouponIssue, holder};
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError, Transaction};
-use crate::ids::{CouponId, MemberId};
-use crate::lock::{Fence, Guard, Locks};
+use crate::ids::{CouponId, MemberId, OrderId};
+use crate::lock::{Fence, Locks};
 use crate::strategy::{LockOrder, Waiting};
 
 /// Takes one out of the stock and gives it to the member, both or nothing.
@@ -27,13 +27,17 @@ pub async fn issue(
         coupon,
         member,
     };
-    let issued = match ctx.knobs().coupon_lock.in_redis() {
-        None => issuing.in_a_transaction(None).await,
-        Some(waiting) => match ctx.knobs().coupon_lock_order {
-            LockOrder::LockThenTransaction => issuing.lock_then_transaction(waiting).await,
-            LockOrder::TransactionThenLock => issuing.transaction_then_lock(waiting).await,
-            LockOrder::ReleaseBeforeCommit => issuing.release_before_commit(waiting).await,
-        },
+    let knobs = ctx.knobs();
+    let issued = match (knobs.coupon_lock.in_redis(), knobs.coupon_lock_order) {
+        (Some(waiting), LockOrder::TransactionThenLock) => {
+            issuing.transaction_then_lock(waiting).await
+        }
+        (Some(waiting), LockOrder::ReleaseBeforeCommit) => {
+            issuing.release_before_commit(waiting).await
+        }
+        (Some(_), LockOrder::LockThenTransaction) | (None, _) => {
+            issuing.lock_then_transaction().await
+        }
     };
     count(&issued);
     issued
@@ -49,26 +53,11 @@ struct Issuing<'a> {
 }
 
 impl Issuing<'_> {
-    async fn lock(self, waiting: Waiting) -> Result<Guard, CouponError> {
-        let name = format!("coupon:{}", self.coupon);
-        Ok(self.locks.acquire(self.ctx, waiting, &name).await?)
-    }
-
-    async fn lock_then_transaction(self, waiting: Waiting) -> Result<CouponIssue, CouponError> {
-        let guard = self.lock(waiting).await?;
-        let issued = self.as_holder(guard.fence()).await;
-        guard.release(is_uncertain(&issued)).await;
+    async fn lock_then_transaction(self) -> Result<CouponIssue, CouponError> {
+        let holder = holder::hold(self.database, self.locks, self.ctx, self.coupon).await?;
+        let issued = self.in_a_transaction(holder.fence()).await;
+        holder.release(is_uncertain(&issued)).await;
         issued
-    }
-
-    /// A holder with a number announces it before it reads: from then on what earlier holders write is
-    /// refused, so that what is read stays what is there until a later holder comes.
-    async fn as_holder(self, fence: Option<Fence>) -> Result<CouponIssue, CouponError> {
-        if let Some(fence) = fence {
-            let mut connection = self.database.acquire(self.ctx).await?;
-            store::announce(&mut connection, self.ctx, self.coupon, fence).await?;
-        }
-        self.in_a_transaction(fence).await
     }
 
     async fn in_a_transaction(self, fence: Option<Fence>) -> Result<CouponIssue, CouponError> {
@@ -92,7 +81,7 @@ impl Issuing<'_> {
     async fn transaction_then_lock(self, waiting: Waiting) -> Result<CouponIssue, CouponError> {
         let mut transaction = self.database.begin(self.ctx).await?;
         let read = store::stock(&mut transaction, self.ctx, self.coupon).await?;
-        let guard = self.lock(waiting).await?;
+        let guard = holder::lock(self.locks, self.ctx, self.coupon, waiting).await?;
         let issued = self.write_over(transaction, read).await;
         guard.release(is_uncertain(&issued)).await;
         issued
@@ -112,7 +101,7 @@ impl Issuing<'_> {
     /// The mistake: the lock is free while nobody can see yet what was written under it.
     async fn release_before_commit(self, waiting: Waiting) -> Result<CouponIssue, CouponError> {
         let mut transaction = self.database.begin(self.ctx).await?;
-        let guard = self.lock(waiting).await?;
+        let guard = holder::lock(self.locks, self.ctx, self.coupon, waiting).await?;
         let issued = self.read_and_write(&mut transaction, None).await;
         guard.release(false).await;
         let issued = issued?;
@@ -125,29 +114,36 @@ impl Issuing<'_> {
         transaction: &mut Transaction,
         taken: Taken,
     ) -> Result<CouponIssue, CouponError> {
-        let Self {
-            ctx,
-            coupon,
-            member,
-            ..
-        } = self;
-        match taken {
-            Taken::One => store::append(transaction, ctx, coupon, member)
-                .await
-                .map_err(meaning),
-            Taken::NoCoupon => Err(CouponError::NotFound),
-            Taken::Contended => Err(CouponError::Contended),
-            Taken::LockLost => Err(CouponError::LockLost),
-            Taken::SoldOut => {
-                let standing = store::standing(transaction, ctx, coupon, member).await?;
-                Err(standing.refusal())
-            }
+        hand_over(transaction, self.ctx, self.coupon, self.member, None, taken).await
+    }
+}
+
+/// What was taken out of the stock is the member's. `order`: as long as it is not granted, it is held by this
+/// order.
+pub(super) async fn hand_over(
+    transaction: &mut PgConnection,
+    ctx: &RequestContext,
+    coupon: CouponId,
+    member: MemberId,
+    order: Option<OrderId>,
+    taken: Taken,
+) -> Result<CouponIssue, CouponError> {
+    match taken {
+        Taken::One => store::append(transaction, ctx, coupon, member, order)
+            .await
+            .map_err(meaning),
+        Taken::NoCoupon => Err(CouponError::NotFound),
+        Taken::Contended => Err(CouponError::Contended),
+        Taken::LockLost => Err(CouponError::LockLost),
+        Taken::SoldOut => {
+            let standing = store::standing(transaction, ctx, coupon, member).await?;
+            Err(standing.refusal())
         }
     }
 }
 
 fn is_uncertain(issued: &Result<CouponIssue, CouponError>) -> bool {
-    matches!(issued, Err(CouponError::Database(error)) if error.is_uncertain())
+    issued.as_ref().is_err_and(CouponError::is_uncertain)
 }
 
 /// An issue refers to its member, and stands for itself: the constraint that fails says what is wrong.

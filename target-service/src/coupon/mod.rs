@@ -1,13 +1,16 @@
 //! Coupons: so many of each, issued to members until they are gone.
 //!
 //! Invariant, with every `coupon.lock` but `none` and with the right `coupon.lock_order`, as long as no holder
-//! of a lock outlives its lease or is fenced off then: of a coupon never more are issued than its quantity, and what remains is the quantity less what was issued. Stock and issue
-//! change in one transaction. With every lock: a member has one of each coupon at most.
+//! of a lock outlives its lease or is fenced off then: of a coupon never more are issued than its quantity,
+//! and what remains is the quantity less what was issued. Stock and issue change in one transaction. With
+//! every lock: a member has one of each coupon at most.
 
 pub mod api;
 mod config;
+mod holder;
 mod issue;
 mod new;
+mod orders;
 mod stock;
 mod store;
 
@@ -18,8 +21,10 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 pub use config::CouponConfig;
+pub use holder::hold;
 pub use issue::issue;
 pub use new::{NewCoupon, NewCouponError};
+pub use orders::{claim, give_back, grant};
 
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};
@@ -65,6 +70,13 @@ pub enum CouponError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl CouponError {
+    /// Nobody knows whether what was asked for has happened.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_uncertain())
+    }
 }
 
 pub async fn create(

@@ -127,7 +127,8 @@ async fn in_the_database(
     if store::take_from_stock(transaction, ctx, coupon).await? {
         return Ok(Taken::One);
     }
-    // Stock only ever goes down: where nothing could be taken a moment ago, nothing can be now.
+    // Only whether there is such a coupon: nothing was left a moment ago, even if an order has given one
+    // back since.
     let stock = store::stock(transaction, ctx, coupon).await?;
     Ok(stock.map_or(Taken::NoCoupon, |_| Taken::SoldOut))
 }

@@ -9,7 +9,7 @@ use super::issue::Standing;
 use super::{Coupon, CouponIssue, NewCoupon};
 use crate::context::RequestContext;
 use crate::database::{DatabaseError, observed};
-use crate::ids::{CouponId, MemberId};
+use crate::ids::{CouponId, MemberId, OrderId};
 use crate::lock::Fence;
 
 /// The constraint that says that there is no such member.
@@ -150,18 +150,65 @@ pub(super) async fn take_from_stock(
     Ok(taken.rows_affected() == 1)
 }
 
+/// `false`: the holder of the lock who gives this back is not the last one that was announced. Where a mistake
+/// has left more in the stock than there should be, it is never more than the quantity.
+pub(super) async fn put_into_stock(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    id: CouponId,
+    fence: Option<Fence>,
+) -> Result<bool, DatabaseError> {
+    let query = sqlx::query(
+        "UPDATE coupons SET remaining = LEAST(remaining + 1, quantity), version = version + 1 \
+         WHERE id = $1 AND ($2::bigint IS NULL OR fence = $2)",
+    )
+    .bind(id)
+    .bind(fence.map(|fence| fence.0))
+    .execute(connection);
+    let put = observed(ctx, "coupon.put_into_stock", query).await?;
+    Ok(put.rows_affected() == 1)
+}
+
+/// What an order holds is its member's for good. `false`: it holds nothing.
+pub(super) async fn grant(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    order: OrderId,
+) -> Result<bool, DatabaseError> {
+    let query = sqlx::query("UPDATE coupon_issues SET held = false WHERE order_id = $1 AND held")
+        .bind(order)
+        .execute(connection);
+    let granted = observed(ctx, "coupon.grant", query).await?;
+    Ok(granted.rows_affected() == 1)
+}
+
+pub(super) async fn take_back(
+    connection: &mut PgConnection,
+    ctx: &RequestContext,
+    order: OrderId,
+) -> Result<(), DatabaseError> {
+    let query = sqlx::query("DELETE FROM coupon_issues WHERE order_id = $1 AND held")
+        .bind(order)
+        .execute(connection);
+    observed(ctx, "coupon.take_back", query).await?;
+    Ok(())
+}
+
 pub(super) async fn append(
     connection: &mut PgConnection,
     ctx: &RequestContext,
     coupon: CouponId,
     member: MemberId,
+    order: Option<OrderId>,
 ) -> Result<CouponIssue, DatabaseError> {
     let query = sqlx::query_as(
-        "INSERT INTO coupon_issues (coupon_id, member_id) VALUES ($1, $2) \
+        "INSERT INTO coupon_issues (coupon_id, member_id, order_id, held) \
+         VALUES ($1, $2, $3, $3 IS NOT NULL) \
          RETURNING id, coupon_id, member_id, issued_at",
     )
     .bind(coupon)
     .bind(member)
+    .bind(order)
     .fetch_one(connection);
     observed(ctx, "coupon.append", query).await
 }

@@ -15,7 +15,7 @@ use crate::http::answers::{Conflict, Invalid, NotFound, Other};
 use crate::http::extract::Json;
 use crate::http::{Code, FieldError, Problem, ProblemDocument};
 use crate::idempotency::{HEADER, IdempotencyKey};
-use crate::ids::{MemberId, SeatId};
+use crate::ids::{CouponId, MemberId, SeatId};
 use crate::order::{NewOrder, NewOrderError, Order};
 
 pub fn routes(checkout: Checkout) -> OpenApiRouter {
@@ -30,6 +30,8 @@ struct OrderBody {
     member_id: MemberId,
     /// A free seat, or one that the member holds; null for none.
     seat: Option<SeatId>,
+    /// A coupon that the member has none of yet; null for none. Not together with a seat.
+    coupon_id: Option<CouponId>,
     /// The part of the amount that is paid with points; 0 when missing.
     #[serde(default)]
     points: i64,
@@ -55,6 +57,7 @@ async fn place(
     let new = NewOrder {
         member: body.member_id,
         seat: body.seat,
+        coupon: body.coupon_id,
         points: body.points,
         amount: body.amount,
         key: key(&headers)?,
@@ -84,7 +87,7 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
 fn field_error(error: NewOrderError) -> FieldError {
     FieldError {
         field: error.field().to_owned(),
-        code: "out_of_range".into(),
+        code: error.code().into(),
         detail: error.to_string(),
     }
 }
@@ -95,6 +98,7 @@ impl From<FlowError> for Problem {
         match error {
             FlowError::Order(error) => error.into(),
             FlowError::Seat(error) => error.into(),
+            FlowError::Coupon(error) => error.into(),
             FlowError::Point(error) => error.into(),
             FlowError::Database(error) => error.into(),
             FlowError::Payer(_) | FlowError::Unavailable(_) => {

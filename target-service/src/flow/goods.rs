@@ -1,22 +1,24 @@
-//! The goods of an order (its seat and points; coupons would join them here): taken, granted, given back.
+//! The goods of an order (its seat or coupon, and its points): taken, granted, given back.
 //!
 //! Invariant: each of the three is one transaction together with the order's status, so that an order that is
 //! CREATED holds all of its goods, one that is PAID has granted them, and one that FAILED has none. All of
-//! them go through order, seat and points in this order, so that no two wait for each other in a circle.
+//! them go through order, seat, coupon and points in this order, so that no two wait for each other in a
+//! circle.
 
 use std::time::Duration;
 
 use metrics::counter;
 
 use super::FlowError;
+use super::holders::Holders;
 use crate::context::RequestContext;
 use crate::database::{Database, Transaction};
-use crate::ids::{MemberId, OrderId};
+use crate::ids::OrderId;
 use crate::lock::Locks;
 use crate::order::{self, Created, Failure, NewOrder, Order, OrderStatus};
 use crate::outbox::{self, Kind, RelaySoon};
-use crate::point::{self, Amount, EntryKind, Holder};
-use crate::seat;
+use crate::point::{self, Amount};
+use crate::{coupon, seat};
 
 /// Where goods are moved, and what else is needed for that.
 #[derive(Debug, Clone)]
@@ -34,15 +36,9 @@ pub(super) async fn take(
     new: &NewOrder,
     look_after: Duration,
 ) -> Result<Created, FlowError> {
-    let holder = if new.points == 0 {
-        Holder::of_nothing()
-    } else {
-        goods
-            .lock_points(ctx, new.member, EntryKind::OrderSpend)
-            .await?
-    };
-    let taken = Box::pin(take_as(&holder, goods, ctx, new, look_after)).await;
-    release(holder, &taken).await;
+    let holders = Holders::taking(goods, ctx, new).await?;
+    let taken = Box::pin(take_as(&holders, goods, ctx, new, look_after)).await;
+    holders.release(&taken).await;
     taken
 }
 
@@ -54,28 +50,10 @@ impl Goods {
             self.relay_soon.after_commit();
         }
     }
-
-    async fn lock_points(
-        &self,
-        ctx: &RequestContext,
-        member: MemberId,
-        kind: EntryKind,
-    ) -> Result<Holder, FlowError> {
-        Ok(Holder::take(&self.database, &self.locks, ctx, member, kind).await?)
-    }
-}
-
-async fn release<T>(holder: Holder, result: &Result<T, FlowError>) {
-    let end_is_uncertain = result.as_ref().is_err_and(|error| match error {
-        FlowError::Database(error) => error.is_uncertain(),
-        FlowError::Point(error) => error.is_uncertain(),
-        _ => false,
-    });
-    holder.release(end_is_uncertain).await;
 }
 
 async fn take_as(
-    holder: &Holder,
+    holders: &Holders,
     goods: &Goods,
     ctx: &RequestContext,
     new: &NewOrder,
@@ -86,20 +64,18 @@ async fn take_as(
         Created::New(order) => order,
         before @ Created::Before(_) => return Ok(before),
     };
+    let member = order.member_id;
     if let Some(seat) = order.seat {
-        seat::claim(&mut transaction, ctx, seat, order.member_id, order.id).await?;
+        seat::claim(&mut transaction, ctx, seat, member, order.id).await?;
+    }
+    if let Some(coupon) = order.coupon_id {
+        let holder = &holders.coupon;
+        coupon::claim(&mut transaction, ctx, holder, coupon, member, order.id).await?;
     }
     // No points at all are no amount of points.
     if let Ok(amount) = Amount::new(order.points) {
-        point::spend(
-            &mut transaction,
-            ctx,
-            holder,
-            order.member_id,
-            order.id,
-            amount,
-        )
-        .await?;
+        let holder = &holders.points;
+        point::spend(&mut transaction, ctx, holder, member, order.id, amount).await?;
     }
     if order.due() == 0 {
         order = grant_within(&mut transaction, ctx, &order)
@@ -154,8 +130,9 @@ async fn grant_within(
     };
     outbox::append(transaction, ctx, Kind::OrderPaid, order.id.0).await?;
     // Points are the order's since they were taken.
-    let has_goods = order.seat.is_none() || seat::sell(transaction, ctx, order.id).await?;
-    Ok(has_goods.then_some(paid))
+    let has_seat = order.seat.is_none() || seat::sell(transaction, ctx, order.id).await?;
+    let has_coupon = order.coupon_id.is_none() || coupon::grant(transaction, ctx, order.id).await?;
+    Ok((has_seat && has_coupon).then_some(paid))
 }
 
 /// `false`: the order had ended before. `look_again`: whether a payment may still come for it, or must still
@@ -167,22 +144,15 @@ pub(super) async fn give_back(
     failure: Failure,
     look_again: bool,
 ) -> Result<bool, FlowError> {
-    // Who has the points is to be known before the transaction begins, where their lock is around it.
-    let holder = if ctx.knobs().point_lock.in_redis().is_some() {
-        let order = order::find(&goods.database, ctx, id).await?;
-        let kind = EntryKind::OrderReturn;
-        goods.lock_points(ctx, order.member_id, kind).await?
-    } else {
-        Holder::of_nothing()
-    };
-    let given_back = give_back_as(&holder, goods, ctx, id, failure, look_again);
+    let holders = Holders::giving_back(goods, ctx, id).await?;
+    let given_back = give_back_as(&holders, goods, ctx, id, failure, look_again);
     let given_back = Box::pin(given_back).await;
-    release(holder, &given_back).await;
+    holders.release(&given_back).await;
     given_back
 }
 
 async fn give_back_as(
-    holder: &Holder,
+    holders: &Holders,
     goods: &Goods,
     ctx: &RequestContext,
     id: OrderId,
@@ -195,7 +165,10 @@ async fn give_back_as(
         return Ok(false);
     };
     seat::release(&mut transaction, ctx, id).await?;
-    point::give_back(&mut transaction, ctx, holder, id).await?;
+    if let Some(coupon) = order.coupon_id {
+        coupon::give_back(&mut transaction, ctx, &holders.coupon, coupon, id).await?;
+    }
+    point::give_back(&mut transaction, ctx, &holders.points, id).await?;
     outbox::append(&mut transaction, ctx, Kind::OrderFailed, id.0).await?;
     transaction.commit().await?;
     goods.settled(&order);

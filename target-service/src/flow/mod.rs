@@ -11,6 +11,7 @@ pub mod api;
 pub mod checkout;
 mod config;
 mod goods;
+mod holders;
 mod notices;
 pub mod payer;
 pub mod settlement;
@@ -23,6 +24,7 @@ pub use goods::Goods;
 pub use notices::Notices;
 pub use settlement::Settlement;
 
+use crate::coupon::CouponError;
 use crate::database::DatabaseError;
 use crate::ids::OrderId;
 use crate::order::OrderError;
@@ -37,6 +39,8 @@ pub enum FlowError {
     #[error(transparent)]
     Seat(#[from] SeatError),
     #[error(transparent)]
+    Coupon(#[from] CouponError),
+    #[error(transparent)]
     Point(#[from] PointError),
     #[error(transparent)]
     Payer(#[from] PayerError),
@@ -50,4 +54,16 @@ pub enum FlowError {
     Unavailable(OrderId),
     #[error("order {0} had ended before it was paid")]
     NotGranted(OrderId),
+}
+
+impl FlowError {
+    /// Nobody knows whether what was to be done in the transaction has been done.
+    fn end_is_uncertain(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_uncertain(),
+            Self::Point(error) => error.is_uncertain(),
+            Self::Coupon(error) => error.is_uncertain(),
+            _ => false,
+        }
+    }
 }

@@ -11,6 +11,7 @@
 mod bell;
 mod config;
 mod guard;
+mod holder;
 mod meters;
 mod scripts;
 mod waiting;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 pub use config::{LockConfig, PubsubConfig, SpinConfig};
 pub use guard::{Fence, Guard};
+pub use holder::Holder;
 pub use meters::fenced_off;
 
 use crate::context::RequestContext;

@@ -22,7 +22,7 @@ pub use store::{claim_due, mark_failed, mark_paid, stop_looking};
 use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError, OnConstraint as _};
 use crate::idempotency::IdempotencyKey;
-use crate::ids::{MemberId, OrderId, SeatId};
+use crate::ids::{CouponId, MemberId, OrderId, SeatId};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Order {
@@ -31,6 +31,8 @@ pub struct Order {
     pub status: OrderStatus,
     #[schema(required = true)]
     pub seat: Option<SeatId>,
+    #[schema(required = true)]
+    pub coupon_id: Option<CouponId>,
     /// The price.
     pub amount: i64,
     /// The part of the price that is paid with points.
@@ -63,6 +65,8 @@ pub enum NewOrderError {
     Points,
     #[error("events and seats have numbers from 1 to {}", SeatId::LARGEST)]
     Seat,
+    #[error("an order is for a seat or for a coupon, and not for both")]
+    SeatAndCoupon,
 }
 
 impl NewOrderError {
@@ -71,15 +75,24 @@ impl NewOrderError {
             Self::Amount => "amount",
             Self::Points => "points",
             Self::Seat => "seat",
+            Self::SeatAndCoupon => "coupon_id",
+        }
+    }
+
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Amount | Self::Points | Self::Seat => "out_of_range",
+            Self::SeatAndCoupon => "seat_and_coupon",
         }
     }
 }
 
-/// What a member wants. Other goods, such as coupons, would stand beside the seat.
+/// What a member wants: a seat, a coupon, or neither.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOrder {
     pub member: MemberId,
     pub seat: Option<SeatId>,
+    pub coupon: Option<CouponId>,
     pub points: i64,
     pub amount: i64,
     /// The same wish with the same key is the same order.
@@ -99,11 +112,15 @@ impl NewOrder {
         if self.seat.is_some_and(|seat| !seat.exists()) {
             errors.push(NewOrderError::Seat);
         }
+        if self.seat.is_some() && self.coupon.is_some() {
+            errors.push(NewOrderError::SeatAndCoupon);
+        }
         errors
     }
 
     fn is_for(&self, order: &Order) -> bool {
-        (self.seat, self.points, self.amount) == (order.seat, order.points, order.amount)
+        (self.seat, self.coupon, self.points, self.amount)
+            == (order.seat, order.coupon_id, order.points, order.amount)
     }
 }
 

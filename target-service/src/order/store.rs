@@ -12,7 +12,7 @@ use super::{Due, Failure, NewOrder, Order, OrderStatus};
 use crate::context::RequestContext;
 use crate::database::{DatabaseError, observed};
 use crate::idempotency::IdempotencyKey;
-use crate::ids::{MemberId, OrderId, SeatId};
+use crate::ids::{CouponId, MemberId, OrderId, SeatId};
 
 /// The constraint that says that there is no such member.
 pub(super) const MEMBER: &str = "orders_member";
@@ -28,6 +28,7 @@ struct Row {
     status: OrderStatus,
     event: Option<i64>,
     seat: Option<i64>,
+    coupon_id: Option<CouponId>,
     amount: i64,
     points: i64,
     failure: Option<String>,
@@ -45,6 +46,7 @@ impl From<Row> for Order {
                 .event
                 .zip(row.seat)
                 .map(|(event, seat)| SeatId { event, seat }),
+            coupon_id: row.coupon_id,
             amount: row.amount,
             points: row.points,
             failure: row.failure.and_then(|failure| failure.try_into().ok()),
@@ -56,7 +58,7 @@ impl From<Row> for Order {
 
 macro_rules! columns {
     () => {
-        "id, member_id, status, event, seat, amount, points, failure, created_at, settled_at"
+        "id, member_id, status, event, seat, coupon_id, amount, points, failure, created_at, settled_at"
     };
 }
 
@@ -76,8 +78,9 @@ pub(super) async fn insert(
     look_after: Duration,
 ) -> Result<Option<Order>, DatabaseError> {
     let query = sqlx::query_as::<_, Row>(concat!(
-        "INSERT INTO orders (member_id, event, seat, amount, points, idempotency_key, look_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7)) \
+        "INSERT INTO orders \
+             (member_id, event, seat, coupon_id, amount, points, idempotency_key, look_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)) \
          ON CONFLICT (member_id, idempotency_key) WHERE ",
         has_its_key!(),
         " DO NOTHING RETURNING ",
@@ -86,6 +89,7 @@ pub(super) async fn insert(
     .bind(new.member)
     .bind(new.seat.map(|seat| seat.event))
     .bind(new.seat.map(|seat| seat.seat))
+    .bind(new.coupon)
     .bind(new.amount)
     .bind(new.points)
     .bind(new.key.as_ref().map(IdempotencyKey::as_str))

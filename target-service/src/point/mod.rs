@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 pub use amount::{Amount, AmountError};
 pub use config::PointConfig;
 pub use entry::{EntryKind, PointEntry};
-pub use holder::Holder;
+pub use holder::hold;
 pub use orders::{give_back, spend};
 pub use transfer::{Transfer, transfer};
 
@@ -32,7 +32,7 @@ use crate::context::RequestContext;
 use crate::database::{Database, DatabaseError};
 use crate::idempotency::IdempotencyKey;
 use crate::ids::MemberId;
-use crate::lock::{LockError, Locks};
+use crate::lock::{Holder, LockError, Locks};
 use balance::Moved;
 
 /// What a member has.
@@ -153,7 +153,7 @@ async fn attempt_with_account(
     ctx: &RequestContext,
     wish: &Wish,
 ) -> Result<Option<PointEntry>, PointError> {
-    let holder = Holder::take(database, locks, ctx, wish.member, wish.kind()).await?;
+    let holder = hold(database, locks, ctx, wish.member, wish.kind()).await?;
     let result = attempt_as(&holder, database, ctx, wish).await;
     let end_is_uncertain = result.as_ref().is_err_and(PointError::is_uncertain);
     holder.release(end_is_uncertain).await;

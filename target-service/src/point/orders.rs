@@ -4,9 +4,10 @@
 use sqlx::PgConnection;
 
 use super::balance::{self, Moved};
-use super::{Amount, EntryKind, Holder, PointError, store};
+use super::{Amount, EntryKind, PointError, store};
 use crate::context::RequestContext;
 use crate::ids::{MemberId, OrderId};
+use crate::lock::Holder;
 
 /// Takes points for an order, as their holder. The second time for the same order is refused by the ledger itself, as a
 /// [`PointError::Database`].

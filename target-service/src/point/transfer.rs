@@ -7,12 +7,12 @@
 //! Invariant: what one member loses the other one gets, both or nothing, and once for each key of the sender.
 
 use super::balance::{self, Moved};
-use super::{Amount, EntryKind, Holder, PointEntry, PointError, store};
+use super::{Amount, EntryKind, PointEntry, PointError, hold, store};
 use crate::context::RequestContext;
 use crate::database::Database;
 use crate::idempotency::IdempotencyKey;
 use crate::ids::MemberId;
-use crate::lock::Locks;
+use crate::lock::{Holder, Locks};
 use crate::strategy::TransferOrder;
 
 /// What somebody wants to give to somebody else.
@@ -107,8 +107,8 @@ async fn attempt_with_accounts(
     transfer: &Transfer,
 ) -> Result<Option<PointEntry>, PointError> {
     let sides @ [first, second] = transfer.sides(ctx.knobs().point_transfer_order);
-    let outer = Holder::take(database, locks, ctx, first.member, first.kind).await?;
-    let inner = match Holder::take(database, locks, ctx, second.member, second.kind).await {
+    let outer = hold(database, locks, ctx, first.member, first.kind).await?;
+    let inner = match hold(database, locks, ctx, second.member, second.kind).await {
         Ok(inner) => inner,
         Err(error) => {
             outer.release(false).await;

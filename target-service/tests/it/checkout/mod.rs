@@ -1,6 +1,7 @@
 //! The checkout: order, seat, points, payment. What was paid is granted once, what was not is given back once,
 //! whoever of checkout and settlement comes first.
 
+mod coupons;
 mod placing;
 mod settling;
 

@@ -87,6 +87,15 @@ impl Shop {
         (count("issued"), count("remaining"))
     }
 
+    /// How many orders are so far.
+    async fn orders(&self, status: &str) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM orders WHERE status = $1")
+            .bind(status)
+            .fetch_one(&mut self.app.connect().await)
+            .await
+            .unwrap()
+    }
+
     pub async fn points(&self, operation: &str, member: i64, amount: i64, key: &str) -> Answer {
         let path = format!("/members/{member}/points/{operation}");
         let body = json!({"amount": amount, "idempotency_key": key});
@@ -195,6 +204,45 @@ async fn orders_take_points_and_give_them_back_with_every_lock() {
         assert_eq!(failed.status, 503, "{lock}: {failed:?}");
         assert_eq!(shop.balance(member).await, (30, 30), "{lock}");
     }
+}
+
+/// Half of the members order the coupon, and there is no payment gateway: what those orders take goes back into
+/// the stock while the others ask for it.
+#[tokio::test]
+async fn coupons_that_orders_give_back_are_neither_lost_nor_issued_twice_with_every_lock() {
+    // An order that finds the lock held when it is to give back is left to the settlement.
+    let settings = [
+        ("lock.fencing", "true"),
+        ("flow.settlement", "true"),
+        ("flow.settle_interval", "20ms"),
+        ("flow.settle_after", "0s"),
+    ];
+    let shop = Shop::open(16, &settings).await;
+    let (ordering, asking) = shop.members.split_at(8);
+    for lock in HOLDING {
+        shop.lock(lock).await;
+        let coupon = shop.coupon(4).await;
+        let order = async |member: i64| {
+            let body = json!({"member_id": member, "coupon_id": coupon, "amount": 5});
+            insist(async || shop.app.post("/orders", body.clone()).await).await
+        };
+        let (ordered, issued) = tokio::join!(
+            join_all(ordering.iter().map(|&member| order(member))),
+            join_all(asking.iter().map(|&member| shop.insist(coupon, member)))
+        );
+        assert_eq!(status_of(&ordered, 201), 0, "{lock}: {ordered:?}");
+        until("the orders have given their coupons back", async || {
+            shop.orders("CREATED").await == 0
+        })
+        .await;
+        let issued = i64::try_from(status_of(&issued, 201)).unwrap();
+        assert_eq!(shop.shown(coupon).await, (issued, 4 - issued), "{lock}");
+        for &member in ordering {
+            shop.insist(coupon, member).await;
+        }
+        assert_eq!(shop.shown(coupon).await, (4, 0), "{lock}");
+    }
+    assert!(shop.orders("FAILED").await > 0);
 }
 
 #[tokio::test]
