@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::record::{ChargeRow, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
+use crate::record::{ChargeRow, Goods, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
 use crate::scenario::Violation;
 
 use super::violations::Violations;
@@ -189,8 +189,14 @@ fn orders(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations) {
             "PAID" if order.due > 0 && standing.is_empty() => {
                 found.add(Violation::GrantedUnpaid, named);
             }
+            "PAID" if matches!(order.goods, Goods::Missing | Goods::Held) => {
+                found.add(Violation::NotGranted, named);
+            }
             "FAILED" if standing.iter().any(|(_, of)| of.status == "SUCCEEDED") => {
                 found.add(Violation::NotGranted, named);
+            }
+            "FAILED" if matches!(order.goods, Goods::Held | Goods::Granted) => {
+                found.add(Violation::GrantedUnpaid, named);
             }
             "CREATED" => found.add(Violation::StillPending, format!("{named} is CREATED")),
             _ => {}

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use crate::record::{OrderRow, PaymentRow};
+use crate::record::{Goods, OrderRow, PaymentRow};
 
 /// The last payment and order of before: what comes after them belongs to the trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,15 @@ const PAYMENTS: &str = "
                 THEN 'REFUNDING' ELSE status END
       FROM payments WHERE id > $1 ORDER BY id";
 
+/// The goods are looked up where they are kept: what an order says of itself is not asked.
 const ORDERS: &str = "
-    SELECT id, status, amount - points, idempotency_key FROM orders WHERE id > $1 ORDER BY id";
+    SELECT id, status, amount - points, idempotency_key,
+           seat IS NULL AND coupon_id IS NULL,
+           EXISTS (SELECT FROM seats WHERE order_id = o.id AND status = 'HELD')
+               OR EXISTS (SELECT FROM coupon_issues WHERE order_id = o.id AND held),
+           EXISTS (SELECT FROM seats WHERE order_id = o.id AND status = 'SOLD')
+               OR EXISTS (SELECT FROM coupon_issues WHERE order_id = o.id AND NOT held)
+      FROM orders o WHERE id > $1 ORDER BY id";
 
 pub async fn last_rows(url: &str) -> Result<LastRows, sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;
@@ -78,6 +85,12 @@ pub async fn rows(
             status: row.try_get(1)?,
             due: row.try_get(2)?,
             key: row.try_get(3)?,
+            goods: match (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?) {
+                (true, ..) => Goods::None,
+                (_, _, true) => Goods::Granted,
+                (_, true, _) => Goods::Held,
+                _ => Goods::Missing,
+            },
         })
     });
     let orders: Result<_, sqlx::Error> = orders.collect();

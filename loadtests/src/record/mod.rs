@@ -34,7 +34,9 @@ pub use load_summary::{LoadSummary, Model, PhasePlan};
 pub use lookup::{PhaseFigure, UnknownFigure};
 pub use machine::{GitState, Machine};
 pub use outcome::{ClaimOutcome, ThresholdOutcome, Verdict};
-pub use payment_history::{ChargeRow, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word};
+pub use payment_history::{
+    ChargeRow, Goods, OrderRow, Paid, PaymentHistory, PaymentRow, Told, Word,
+};
 pub use search::{CrossingRecord, SearchFacts, SearchPoint, SearchRecord};
 pub use trial::{
     CRASHED, Counts, DELIVERED, Event, Finding, HEALED, PhaseHistograms, PhaseRecord, Quantiles,

@@ -45,6 +45,20 @@ pub struct OrderRow {
     /// What was to be paid with money.
     pub due: i64,
     pub key: Option<String>,
+    pub goods: Goods,
+}
+
+/// What a member has of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goods {
+    /// Nothing was ordered that could be had.
+    None,
+    /// Neither granted nor held.
+    Missing,
+    /// Kept from everybody else, and not the member's.
+    Held,
+    /// The member's.
+    Granted,
 }
 
 /// A charge of the gateway's ledger.

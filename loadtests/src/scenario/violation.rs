@@ -19,7 +19,7 @@ pub enum Violation {
     Orphan,
     /// Paid, and the order does not have its goods.
     NotGranted,
-    /// The order has its goods, and no charge stands.
+    /// The order has its goods or keeps them from others, and it failed, or no charge stands.
     GrantedUnpaid,
     /// Not final by the end of the heal time.
     StillPending,

@@ -36,6 +36,10 @@ fn order(id: i64, status: &str, key: &str) -> OrderRow {
         status: status.into(),
         due: 500,
         key: Some(key.into()),
+        goods: match status {
+            "PAID" => Goods::Granted,
+            _ => Goods::Missing,
+        },
     }
 }
 
@@ -51,7 +55,7 @@ fn bought(key: &str, word: Word) -> Told {
 /// order, and one that cost no money.
 fn clean() -> PaymentHistory {
     let mut free = order(3, "PAID", "c");
-    free.due = 0;
+    (free.due, free.goods) = (0, Goods::None);
     PaymentHistory {
         told_is_all: true,
         told: vec![
@@ -191,21 +195,34 @@ fn who_is_told_that_it_failed_must_not_be_charged() {
 #[test]
 fn what_is_paid_is_granted_and_what_is_granted_is_paid() {
     let given_up = |history: &mut PaymentHistory| {
-        history.orders[0].status = "FAILED".into();
+        history.orders[0] = order(1, "FAILED", "a");
         history.told[6].word = Word::Nothing;
     };
     assert_eq!(planted(given_up), one(Violation::NotGranted, "order 1"));
     let told_only = |history: &mut PaymentHistory| {
-        history.orders[0].status = "FAILED".into();
+        history.orders[0] = order(1, "FAILED", "a");
         history.payments[5].status = "REFUNDED".into();
         history.charges[4].stands = false;
     };
     assert_eq!(planted(told_only), one(Violation::NotGranted, "order 1"));
     let unpaid = |history: &mut PaymentHistory| {
-        history.orders[1].status = "PAID".into();
+        history.orders[1] = order(2, "PAID", "b.1");
         history.told[7].word = Word::Nothing;
     };
     assert_eq!(planted(unpaid), one(Violation::GrantedUnpaid, "order 2"));
+}
+
+#[test]
+fn what_became_of_the_goods_themselves_is_looked_at() {
+    for not_had in [Goods::Missing, Goods::Held] {
+        let lost = planted(|history| history.orders[0].goods = not_had);
+        assert_eq!(lost, one(Violation::NotGranted, "order 1"), "{not_had:?}");
+    }
+    for kept in [Goods::Held, Goods::Granted] {
+        let kept_back = planted(|history| history.orders[1].goods = kept);
+        let wanted = one(Violation::GrantedUnpaid, "order 2");
+        assert_eq!(kept_back, wanted, "{kept:?}");
+    }
 }
 
 #[test]

@@ -188,11 +188,11 @@ pub const ARM: &[Figure] = &[
     ),
     violations(
         "not_granted",
-        "Orders that were paid, or told to be, and did not get their goods or their money back.",
+        "Orders that were paid, or told to be, and have neither their goods nor their money back.",
     ),
     violations(
         "granted_unpaid",
-        "Orders that have their goods although no charge stands and something was to be paid.",
+        "Orders that have their goods, or keep them from others, although they failed, or no charge stands and something was to be paid.",
     ),
     violations(
         "still_pending",
