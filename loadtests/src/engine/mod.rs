@@ -2,14 +2,17 @@
 //!
 //! [`schedule`] says when arrivals come, [`pacer`] releases them, [`tickets`] hands them to users,
 //! [`pump`] is the users' work inside goose, [`carry`] one arrival's. [`supervise`] holds them
-//! together. Users have a runtime of their own; one that does not come to rest is left behind.
+//! together. Users have runtimes of their own ([`crews`]); one that does not come to rest is left behind.
+//! Against a machine that stands still for moments there are two of each: see [`placement`].
 
 mod carry;
+mod crews;
 mod dashboard;
 mod error;
 mod limits;
 mod measurements;
 mod pacer;
+mod placement;
 mod precedence;
 mod progress;
 mod pump;

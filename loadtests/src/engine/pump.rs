@@ -1,9 +1,10 @@
-//! Goose hosts the users: one transaction, the pump, that carries arrivals as long as there are any.
+//! Goose hosts a crew of users: one transaction, the pump, that carries arrivals as long as there are any.
 //!
 //! This is the only place that builds a goose attack. Between tickets a user sleeps until it is
 //! woken; after the last one it rests until the attack is left as a whole. (Limited by iterations,
 //! users would end by themselves, but then goose writes a line to the terminal.)
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -24,16 +25,16 @@ use super::trial_run::TrialRun;
 /// make a busy loop of it.
 const CLOSED_PAUSE: Duration = Duration::from_millis(1);
 
-/// The attack: as many users as the desk has slots, all started at once.
+/// The attack of the users of these numbers, all started at once.
 pub(super) fn attack(
     run: &Arc<TrialRun>,
+    users: Range<usize>,
     base_url: &str,
     dashboard: Option<&Dashboard>,
 ) -> Result<GooseAttack, Box<GooseError>> {
     silence();
-    let numbers = Arc::new(AtomicUsize::new(0));
+    let numbers = Arc::new(AtomicUsize::new(users.start));
     let run = Arc::clone(run);
-    let users = run.desk.users();
     let pump: TransactionFunction = Arc::new(move |user| {
         let (run, number) = (Arc::clone(&run), numbers.fetch_add(1, Ordering::Relaxed));
         Box::pin(async move {
@@ -50,10 +51,11 @@ pub(super) fn attack(
     });
     let scenario =
         Scenario::new("squall").register_transaction(Transaction::new(pump).set_name("pump"));
-    let attack = GooseAttack::initialize_with_config(configuration(base_url, users, dashboard)?)?
-        // The pump's requests do not go through goose's client; one is enough for all users.
-        .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())?
-        .register_scenario(scenario);
+    let attack =
+        GooseAttack::initialize_with_config(configuration(base_url, users.len(), dashboard)?)?
+            // The pump's requests do not go through goose's client; one is enough for all users.
+            .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())?
+            .register_scenario(scenario);
     Ok(attack)
 }
 
@@ -98,10 +100,10 @@ impl log::Log for Silent {
 }
 
 async fn pump(run: &TrialRun, number: usize, user: &mut GooseUser) {
-    let connected = number < run.warm_users && warm_up(run).await;
+    let connected = run.plan.is_warm(number) && warm_up(run).await;
     run.desk.join(number, connected);
     let mut alarm = alarm();
-    if run.closed_model {
+    if run.plan.closed {
         run.started.cancelled().await;
         closed_loop(run, number, user, &mut alarm).await;
         run.desk.come_back(number);

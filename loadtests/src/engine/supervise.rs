@@ -1,13 +1,11 @@
 //! The course of one load, from the first thread to the last sample.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::runtime::{Builder, Runtime};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::journey::http::Target;
 use crate::journey::{Prepared, RunContext, ToldLog};
@@ -15,11 +13,13 @@ use crate::measure::cpu::MachineTime;
 use crate::measure::{Collector, FoldPlan, LoadFold, Outcome, SampleBuffers, SampleLabels};
 use crate::scenario::{LoadModel, LoadSpec, Trial};
 
-use super::dashboard::Dashboard;
+use super::crews::{self, Crews};
 use super::measurements::{GeneratorFacts, LoadMeasurements};
+use super::pacer::{self, Pacing, Role};
+use super::placement::{Place, Places};
 use super::schedule::Schedule;
 use super::trial_run::{TrialRun, UserPlan};
-use super::{EngineError, EngineInput, limits, pacer, precedence, pump};
+use super::{EngineError, EngineInput, limits, precedence};
 
 /// From the moment all users are up to the first ticket, for whoever schedules along the timeline.
 const LEAD: Duration = Duration::from_millis(50);
@@ -28,7 +28,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What arrivals under way get when the run is interrupted.
 const INTERRUPTED_GRACE: Duration = Duration::from_secs(1);
 const USERS_UP_WITHIN: Duration = Duration::from_mins(1);
-const RUNTIME_ENDS_WITHIN: Duration = Duration::from_secs(1);
+/// Of so many users one is of the reserve at most: they are users like the others when all others are busy.
+const LEAST_FOR_ONE_OF_RESERVE: usize = 4;
 
 pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, EngineError> {
     let EngineInput {
@@ -50,14 +51,16 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
         prepared.population(),
         live.is_some(),
     )?;
-    let plan = UserPlan::of(trial);
+    let places = Places::find();
+    // Goose's dashboard shows one attack, and so one crew.
+    let plan = UserPlan::of(trial, places.is_some() && live.is_none());
     let mut generator = GeneratorFacts::default();
     generator
         .exhausted
         .extend(limits::raise_open_files(plan.users));
 
-    let workers = worker_threads();
-    let buffers = Arc::new(SampleBuffers::new(workers + 1));
+    // One for each thread of users, and one for what never got to a user.
+    let buffers = Arc::new(SampleBuffers::new(crews::threads() + 2));
     let labels = labels(trial, &prepared);
     let run = Arc::new(TrialRun::new(
         trial,
@@ -72,9 +75,9 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     let fold = LoadFold::new(FoldPlan::of(trial));
     // Left behind by a busy target, it would let samples pile up and fold them all at once.
     let collector = Collector::start(buffers, fold, lines, precedence::take, watch)?;
-    let users = Users::start(&run, base_url, workers, live)?;
+    let crews = Crews::start(&run, plan, base_url, places.as_ref(), live)?;
     if !run.desk.wait_for_users(USERS_UP_WITHIN) {
-        return Err(users.failure(plan.users));
+        return Err(crews.failure(plan.users, USERS_UP_WITHIN));
     }
 
     let (cpu_before, machine_before) = (limits::cpu_seconds(), MachineTime::now());
@@ -83,14 +86,14 @@ pub(super) fn supervise(input: EngineInput<'_>) -> Result<LoadMeasurements, Engi
     let Course {
         covered,
         interrupted,
-    } = load(&run, trial, zero, &stop)?;
+    } = load(&run, trial, zero, places.as_ref(), &stop)?;
     account_for_the_rest(&run, interrupted);
     generator.cpu_seconds = limits::cpu_seconds() - cpu_before;
     generator.stolen_share = MachineTime::now()
         .zip(machine_before)
         .and_then(|(now, before)| now.stolen_share_since(before));
     run.desk.close();
-    users.end();
+    crews.end();
 
     let collected = collector.finish().ok_or(EngineError::Collector)?;
     let folded = collected.fold.finish(&run.context.steps, covered);
@@ -138,10 +141,11 @@ fn load(
     run: &Arc<TrialRun>,
     trial: &Trial,
     zero: Instant,
+    places: Option<&Places>,
     stop: &CancellationToken,
 ) -> Result<Course, EngineError> {
     thread::sleep(zero.saturating_duration_since(Instant::now()));
-    let pacer = start_arrivals(run, trial, stop)?;
+    let pacers = start_arrivals(run, trial, places, stop)?;
     let end = zero + trial.duration();
     let mut expired = Vec::new();
     while Instant::now() < end && !stop.is_cancelled() {
@@ -157,7 +161,7 @@ fn load(
         },
         interrupted,
     };
-    if let Some(pacer) = pacer {
+    for pacer in pacers {
         // It ends with its schedule or with the stop; a panic there leaves arrivals unreleased, which shows.
         drop(pacer.join());
     }
@@ -167,7 +171,7 @@ fn load(
         trial.load.deadline + GRACE
     };
     let limit = Instant::now() + patience;
-    if run.closed_model {
+    if run.plan.closed {
         run.desk.wait_for_quiet(patience);
         return Ok(course);
     }
@@ -183,19 +187,33 @@ fn load(
 fn start_arrivals(
     run: &Arc<TrialRun>,
     trial: &Trial,
+    places: Option<&Places>,
     stop: &CancellationToken,
-) -> Result<Option<JoinHandle<()>>, EngineError> {
+) -> Result<Vec<JoinHandle<()>>, EngineError> {
     let LoadModel::Open { arrivals, .. } = trial.load.model else {
         run.desk.occupy_all();
         run.started.cancel();
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let schedule = Schedule::new(&trial.phases, arrivals, trial.seed);
-    let (run, stop) = (Arc::clone(run), stop.clone());
-    let thread = thread::Builder::new().name("squall-pacer".into());
-    Ok(Some(
-        thread.spawn(move || pacer::pace(&run, schedule, &stop))?,
-    ))
+    let pacing = Arc::new(Pacing::new(schedule));
+    let start = |role: Role, place: Place| {
+        let (run, pacing, stop) = (Arc::clone(run), Arc::clone(&pacing), stop.clone());
+        let places = places.cloned();
+        thread::Builder::new()
+            .name("squall-pacer".into())
+            .spawn(move || {
+                if let Some(places) = &places {
+                    places.enter(place);
+                }
+                pacer::pace(&run, &pacing, role, &stop);
+            })
+    };
+    let mut pacers = vec![start(Role::First, Place::Away)?];
+    if places.is_some() {
+        pacers.push(start(Role::Second, Place::Home)?);
+    }
+    Ok(pacers)
 }
 
 /// What is still in the queue or in a user's hand will not come to its own end.
@@ -220,93 +238,13 @@ fn account_for_the_rest(run: &TrialRun, interrupted: bool) {
     }
 }
 
-/// The runtime in which goose hosts the users.
-struct Users {
-    thread: JoinHandle<()>,
-    /// Dropped, whatever for, it has the users leave.
-    leave: DropGuard,
-    failed: Receiver<String>,
-}
-
-impl Users {
-    fn start(
-        run: &Arc<TrialRun>,
-        base_url: &str,
-        workers: usize,
-        live: Option<u16>,
-    ) -> Result<Self, EngineError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(workers)
-            .thread_name("squall-users")
-            .on_thread_start(precedence::take)
-            .enable_all()
-            .build()?;
-        let dashboard = live.map(Dashboard::on).transpose()?;
-        let attack = pump::attack(run, base_url, dashboard.as_ref())
-            .map_err(|error| EngineError::Goose(format!("{error:?}")))?;
-        let leave = CancellationToken::new();
-        let told = leave.clone();
-        let (sender, failed) = channel();
-        let thread = thread::Builder::new()
-            .name("squall-goose".into())
-            .spawn(move || {
-                let problem = host(&runtime, attack, &told);
-                // Users of which a journey blocks its thread are left behind.
-                runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
-                drop(dashboard);
-                if let Some(problem) = problem {
-                    // Nobody may be listening any more.
-                    let _ = sender.send(problem);
-                }
-            })?;
-        Ok(Self {
-            thread,
-            leave: leave.drop_guard(),
-            failed,
-        })
-    }
-
-    /// Why not all users came up.
-    fn failure(self, users: usize) -> EngineError {
-        drop(self.leave);
-        match self.failed.recv_timeout(RUNTIME_ENDS_WITHIN * 2) {
-            Ok(problem) => EngineError::Goose(problem),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                EngineError::UsersDidNotComeUp {
-                    users,
-                    seconds: USERS_UP_WITHIN.as_secs(),
-                }
-            }
-        }
-    }
-
-    fn end(self) {
-        drop(self.leave);
-        // Bounded by the runtime's own time to end.
-        drop(self.thread.join());
-    }
-}
-
-/// Runs the attack until it ends or is left. What went wrong, if it did.
-fn host(
-    runtime: &Runtime,
-    attack: goose::GooseAttack,
-    leave: &CancellationToken,
-) -> Option<String> {
-    runtime.block_on(async {
-        tokio::select! {
-            biased;
-            ended = attack.execute() => ended.err().map(|error| format!("{error:?}")),
-            () = leave.cancelled() => None,
-        }
-    })
-}
-
 impl UserPlan {
-    fn of(trial: &Trial) -> Self {
+    /// `with_reserve`: there is a place for one.
+    fn of(trial: &Trial, with_reserve: bool) -> Self {
         match trial.load.model {
             LoadModel::Closed { users } => Self {
                 users: users.max(1),
+                reserve: 0,
                 warm: users,
                 closed: true,
             },
@@ -316,9 +254,15 @@ impl UserPlan {
                     .iter()
                     .map(|phase| phase.rate.from.max(phase.rate.to))
                     .fold(0.0, f64::max);
+                let warm = warm_users(peak);
                 Self {
                     users: users.max(1),
-                    warm: warm_users(peak),
+                    reserve: if with_reserve {
+                        warm.min(users / LEAST_FOR_ONE_OF_RESERVE)
+                    } else {
+                        0
+                    },
+                    warm,
                     closed: false,
                 }
             }
@@ -330,11 +274,6 @@ impl UserPlan {
 /// target that stalls for a moment would else be met by a burst of new connections as it comes back.
 fn warm_users(peak_rate: f64) -> usize {
     ((peak_rate * 0.05) as usize).clamp(16, 2000)
-}
-
-/// Half of the processors: the target often shares them.
-fn worker_threads() -> usize {
-    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
 fn headers(load: &LoadSpec) -> Result<HeaderMap, EngineError> {

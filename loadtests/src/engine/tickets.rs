@@ -2,12 +2,15 @@
 //!
 //! Users that are idle lie on a stack: the last to come back is the first to go, so that few
 //! connections do most of the work. Each has a slot of its own in which its next ticket is left, and
-//! is woken once. Invariant: a released ticket is at any moment in exactly one place: in a slot, or
-//! in the queue of those for which no user was idle.
+//! is woken once. Some of the users are a reserve that lives elsewhere: what the others do not take up
+//! in time is dealt to them.
+//!
+//! Invariant: a released ticket is at any moment in exactly one place: in a slot, or in the queue of those
+//! for which no user was idle.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,18 +25,40 @@ pub(super) struct Desk {
     /// Wakes those who wait for users to come up, or for the last of them to be idle.
     changed: Condvar,
     slots: Vec<Slot>,
+    /// The users from this one on are the reserve.
+    first_of_reserve: usize,
+    /// How many tickets were taken up by users that are not of the reserve.
+    taken_up: AtomicU64,
     closed: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
-    /// The top is at the back.
-    idle: VecDeque<usize>,
+    idle: Idle,
     waiting: VecDeque<Assignment>,
+    /// What was dealt to users that are not of the reserve, with the moment; the oldest first.
+    dealt: VecDeque<Dealt>,
+    /// `taken_up` of the desk as it was last seen, and since when.
+    taken_up: u64,
+    still_since: Nanos,
     /// Users that have come up.
     present: usize,
     /// Whether somebody waits on `changed`.
     watched: bool,
+}
+
+/// The top of each stack is at the back.
+#[derive(Default)]
+struct Idle {
+    first: VecDeque<usize>,
+    reserve: VecDeque<usize>,
+}
+
+#[derive(Clone, Copy)]
+struct Dealt {
+    user: usize,
+    seq: u64,
+    at: Nanos,
 }
 
 #[derive(Default)]
@@ -53,11 +78,14 @@ enum Hand {
 }
 
 impl Desk {
-    pub(super) fn new(users: usize) -> Self {
+    /// `reserve` of the users are the reserve, the last ones.
+    pub(super) fn new(users: usize, reserve: usize) -> Self {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),
             slots: (0..users).map(|_| Slot::default()).collect(),
+            first_of_reserve: users.saturating_sub(reserve),
+            taken_up: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         }
     }
@@ -66,10 +94,11 @@ impl Desk {
     pub(super) fn join(&self, user: usize, connected: bool) {
         let mut state = lock(&self.state);
         state.present += 1;
+        let idle = self.stack_of(&mut state, user);
         if connected {
-            state.idle.push_back(user);
+            idle.push_back(user);
         } else {
-            state.idle.push_front(user);
+            idle.push_front(user);
         }
         self.changed.notify_all();
     }
@@ -87,9 +116,14 @@ impl Desk {
     pub(super) fn release(&self, due: &mut Vec<Assignment>, handed: &mut Vec<usize>) {
         let mut state = lock(&self.state);
         for mut assignment in due.drain(..) {
-            if let Some(user) = state.idle.pop_back() {
+            let idle = &mut state.idle;
+            if let Some(user) = idle.first.pop_back().or_else(|| idle.reserve.pop_back()) {
                 *lock(&self.slots[user].hand) = Hand::Left(assignment);
                 handed.push(user);
+                if self.first_of_reserve < self.slots.len() && user < self.first_of_reserve {
+                    let (seq, at) = (assignment.seq, assignment.released.unwrap_or_default());
+                    state.dealt.push_back(Dealt { user, seq, at });
+                }
             } else {
                 assignment.waited = true;
                 state.waiting.push_back(assignment);
@@ -99,6 +133,56 @@ impl Desk {
         for user in handed.drain(..) {
             self.slots[user].waker.wake();
         }
+    }
+
+    /// Deals to the reserve what was dealt `patience` ago and is not taken up, if nothing at all was taken up
+    /// for so long: whoever it was dealt to is not run at present. (Users that are merely busy take up one
+    /// ticket after the other, and a reserve that helped them would take the processor from the target.)
+    /// When to look again, if there is anything to look after.
+    pub(super) fn deal_again(
+        &self,
+        now: Nanos,
+        patience: Nanos,
+        handed: &mut Vec<usize>,
+    ) -> Option<Nanos> {
+        let mut state = lock(&self.state);
+        let taken_up = self.taken_up.load(Ordering::Relaxed);
+        if state.taken_up != taken_up {
+            (state.taken_up, state.still_since) = (taken_up, now);
+        }
+        let next = loop {
+            let Some(dealt) = state.dealt.front().copied() else {
+                break None;
+            };
+            let mut hand = lock(&self.slots[dealt.user].hand);
+            let left = match *hand {
+                Hand::Left(assignment) if assignment.seq == dealt.seq => assignment,
+                _ => {
+                    state.dealt.pop_front();
+                    continue;
+                }
+            };
+            let moment = dealt.at.max(state.still_since).saturating_add(patience);
+            if moment > now {
+                break Some(moment);
+            }
+            state.dealt.pop_front();
+            // Nobody is left who could be quicker.
+            let Some(user) = state.idle.reserve.pop_back() else {
+                continue;
+            };
+            *hand = Hand::Empty;
+            drop(hand);
+            *lock(&self.slots[user].hand) = Hand::Left(left);
+            handed.push(user);
+            // It will find that it was woken for nothing.
+            state.idle.first.push_front(dealt.user);
+        };
+        drop(state);
+        for user in handed.drain(..) {
+            self.slots[user].waker.wake();
+        }
+        next
     }
 
     /// The next ticket for a user that has joined; `None` when there will be no more.
@@ -112,6 +196,9 @@ impl Desk {
         let mut hand = lock(&slot.hand);
         if let Hand::Left(assignment) = *hand {
             *hand = Hand::TakenUp(assignment);
+            if user < self.first_of_reserve {
+                self.taken_up.fetch_add(1, Ordering::Relaxed);
+            }
             return Poll::Ready(Some(assignment));
         }
         if self.closed.load(Ordering::Acquire) {
@@ -126,7 +213,7 @@ impl Desk {
         let mut state = lock(&self.state);
         match state.waiting.pop_front() {
             Some(assignment) => *lock(&self.slots[user].hand) = Hand::Left(assignment),
-            None => state.idle.push_back(user),
+            None => self.stack_of(&mut state, user).push_back(user),
         }
         if state.watched {
             self.changed.notify_all();
@@ -135,7 +222,7 @@ impl Desk {
 
     /// All users of a closed model set out; each comes back when it has ended.
     pub(super) fn occupy_all(&self) {
-        lock(&self.state).idle.clear();
+        lock(&self.state).idle = Idle::default();
     }
 
     /// A user of a closed model takes up what it gave itself.
@@ -195,6 +282,20 @@ impl Desk {
     pub(super) fn users(&self) -> usize {
         self.slots.len()
     }
+
+    fn stack_of<'a>(&self, state: &'a mut State, user: usize) -> &'a mut VecDeque<usize> {
+        if user < self.first_of_reserve {
+            &mut state.idle.first
+        } else {
+            &mut state.idle.reserve
+        }
+    }
+}
+
+impl Idle {
+    fn len(&self) -> usize {
+        self.first.len() + self.reserve.len()
+    }
 }
 
 /// Nothing that is guarded here is left half done by a panic.
@@ -203,90 +304,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ticket(seq: u64) -> Assignment {
-        Assignment {
-            seq,
-            phase: 0,
-            journey: 0,
-            intended: seq * 1000,
-            released: Some(seq * 1000),
-            waited: false,
-        }
-    }
-
-    fn release(desk: &Desk, seqs: &[u64]) {
-        desk.release(
-            &mut seqs.iter().map(|seq| ticket(*seq)).collect(),
-            &mut Vec::new(),
-        );
-    }
-
-    fn seq_in_hand(desk: &Desk, user: usize) -> Option<u64> {
-        desk.put_down(user).map(|assignment| assignment.seq)
-    }
-
-    #[test]
-    fn the_last_to_come_back_is_the_first_to_go() {
-        let desk = Desk::new(3);
-        desk.join(0, true);
-        desk.join(1, true);
-        desk.join(2, false);
-        release(&desk, &[10, 11]);
-        assert_eq!(
-            (seq_in_hand(&desk, 1), seq_in_hand(&desk, 0)),
-            (Some(10), Some(11))
-        );
-        desk.come_back(0);
-        desk.come_back(1);
-        release(&desk, &[12]);
-        assert_eq!(
-            (seq_in_hand(&desk, 1), seq_in_hand(&desk, 2)),
-            (Some(12), None)
-        );
-    }
-
-    #[test]
-    fn without_an_idle_user_tickets_wait_in_order_and_are_marked() {
-        let desk = Desk::new(1);
-        desk.join(0, true);
-        release(&desk, &[1, 2, 3]);
-        assert!(!desk.put_down(0).unwrap().waited);
-        desk.come_back(0);
-        let second = desk.put_down(0).unwrap();
-        assert_eq!((second.seq, second.waited), (2, true));
-        let mut expired = Vec::new();
-        desk.take_waiting(2999, &mut expired);
-        assert!(expired.is_empty());
-        desk.take_waiting(3000, &mut expired);
-        assert_eq!(
-            expired
-                .iter()
-                .map(|assignment| assignment.seq)
-                .collect::<Vec<_>>(),
-            [3]
-        );
-        desk.come_back(0);
-        assert!(desk.wait_for_quiet(Duration::ZERO));
-    }
-
-    #[tokio::test]
-    async fn a_closed_desk_gives_what_is_left_and_then_nothing() {
-        let desk = Desk::new(1);
-        desk.join(0, true);
-        assert!(desk.wait_for_users(Duration::ZERO));
-        release(&desk, &[5]);
-        assert!(!desk.wait_for_quiet(Duration::ZERO));
-        desk.close();
-        assert_eq!(desk.next(0).await.map(|assignment| assignment.seq), Some(5));
-        assert!(desk.is_taken_up(0));
-        assert!(
-            desk.put_down(0).is_some() && desk.put_down(0).is_none(),
-            "accounted for once"
-        );
-        desk.come_back(0);
-        assert!(desk.next(0).await.is_none());
-    }
-}
+mod tests;

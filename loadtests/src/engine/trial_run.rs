@@ -27,10 +27,9 @@ pub(super) struct TrialRun {
     pub(super) progress: Arc<Progress>,
     pub(super) prepared: Prepared,
     pub(super) deadline: Nanos,
-    pub(super) closed_model: bool,
     pub(super) timeline: Nanos,
-    /// How many users open their connection before the first ticket, and until when they may.
-    pub(super) warm_users: usize,
+    pub(super) plan: UserPlan,
+    /// Until when users may open their connections before the first ticket.
     pub(super) warm_until: Instant,
     pub(super) warm_turns: Semaphore,
     /// Cancelled when users of a closed model may begin.
@@ -52,14 +51,13 @@ impl TrialRun {
     ) -> Self {
         Self {
             context,
-            desk: Desk::new(plan.users),
+            desk: Desk::new(plan.users, plan.reserve),
             buffers,
             progress,
             prepared,
             deadline: nanos(trial.load.deadline),
-            closed_model: plan.closed,
             timeline: nanos(trial.duration()),
-            warm_users: plan.warm,
+            plan,
             warm_until: Instant::now() + WARM_UP,
             warm_turns: Semaphore::new(WARM_AT_ONCE),
             started: CancellationToken::new(),
@@ -98,7 +96,7 @@ impl TrialRun {
 
     pub(super) fn show_place(&self, now: Nanos) {
         let at = Duration::from_nanos(now);
-        let rate = if self.closed_model {
+        let rate = if self.plan.closed {
             0.0
         } else {
             Schedule::rate_at(&self.phases, at)
@@ -158,10 +156,19 @@ impl TrialRun {
     }
 }
 
+impl UserPlan {
+    pub(super) fn is_warm(&self, user: usize) -> bool {
+        user < self.warm || user >= self.users - self.reserve
+    }
+}
+
 /// How many users there are, and what they do before the first ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UserPlan {
     pub(super) users: usize,
+    /// How many of them, the last ones, are there for others that are not run in time.
+    pub(super) reserve: usize,
+    /// How many of those that are not of the reserve open their connection ahead; all of the reserve do.
     pub(super) warm: usize,
     pub(super) closed: bool,
 }

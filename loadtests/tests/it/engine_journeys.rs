@@ -3,6 +3,7 @@
 // Transactions are async, whether they wait for something or not.
 #![allow(clippy::unused_async)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use goose::prelude::*;
@@ -120,6 +121,28 @@ fn a_transaction_that_blocks_its_thread_does_not_hang_the_run() {
         .remove(0);
     assert_eq!(only.counts.ok, 0);
     assert!(only.failures["stuck"] > 0, "{:?}", only.failures);
+}
+
+async fn blocks_its_thread_once(_user: &mut GooseUser) -> TransactionResult {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    if CALLS.fetch_add(1, Ordering::Relaxed) == 20 {
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Ok(())
+}
+
+/// As when the host of a virtual machine takes a processor away. On one processor nobody could stand in.
+#[test]
+fn users_that_are_not_run_for_a_moment_are_stood_in_for() {
+    if std::thread::available_parallelism().unwrap().get() == 1 {
+        return;
+    }
+    let server = Server::start(|_, _| answer(200, "", ""));
+    let transaction = transaction!(blocks_its_thread_once);
+    let only = run_own(&server.base_url, transaction).phases.remove(0);
+    assert_eq!((only.counts.ok, only.counts.offered), (100, 100));
+    // Half of all arrivals came while the thread was blocked; only one of them had to wait for it.
+    assert!(only.response_ms.p90.unwrap() < 100.0, "{only:?}");
 }
 
 async fn log_in(user: &mut GooseUser) -> TransactionResult {
