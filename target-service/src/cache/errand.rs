@@ -103,10 +103,13 @@ impl<V: Cached, E> Errand<V, E> {
         if entry.is_dead(now()) {
             return None;
         }
-        let is_current = generation == inner.generations.of(&self.key);
-        if self.config.tier.is_local() && is_current {
+        if self.config.tier.is_local() {
             let copy = entry.copied(self.config.local_ttl);
             inner.local.put(&self.key, Arc::new(copy));
+            // Looked at only now: a write before the copy was there has removed nothing.
+            if generation != inner.generations.of(&self.key) {
+                inner.local.remove(&self.key);
+            }
         }
         Some(Arc::new(entry))
     }

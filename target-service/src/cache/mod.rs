@@ -217,6 +217,10 @@ where
         if !is_replaced && self.config.tier.is_remote() {
             self.remove_from_redis().await;
         }
+        if self.config.tier.is_remote() {
+            // Until now Redis could still hand out the old value, to be copied anew.
+            inner.forget(&self.key);
+        }
         if self.config.invalidate == Invalidate::Everywhere {
             let told = inner.hub.publish(&self.ctx, inner.name, &self.key).await;
             if told.is_err() {

@@ -147,6 +147,40 @@ async fn a_load_that_began_before_a_write_does_not_bring_back_the_old_value() {
     }
 }
 
+/// Redis takes its time over the write, and meanwhile hands out what it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_while_a_write_is_on_its_way_does_not_keep_the_old_value() {
+    let redis = TestRedis::start().await;
+    let configs = combinations().filter(|config| config.tier == Tier::TwoLevel);
+    let writes = [WritePolicy::LookAside, WritePolicy::WriteThrough];
+    for config in configs.flat_map(|config| writes.map(|write| (config.clone(), write))) {
+        let (config, write) = config;
+        let config = Config { write, ..config };
+        let instance = Arc::new(Instance::new(&config, &redis).await);
+        let origin = Origin::of("old");
+        instance.get(&origin).await.unwrap();
+        redis.hold_writes().await;
+        origin.set("new");
+        let writing = tokio::spawn({
+            let (instance, origin) = (Arc::clone(&instance), Arc::clone(&origin));
+            async move { instance.written(&origin).await }
+        });
+        redis.until_a_write_is_held().await;
+        assert_eq!(
+            instance.get(&origin).await.as_deref(),
+            Ok("old"),
+            "{config:?}"
+        );
+        redis.release_writes().await;
+        writing.await.unwrap();
+        assert_eq!(
+            instance.get(&origin).await.as_deref(),
+            Ok("new"),
+            "{config:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_write_whose_value_cannot_be_loaded_still_ends_the_old_one() {
     let redis = TestRedis::start().await;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use redis::aio::MultiplexedConnection;
+use redis::{Cmd, FromRedisValue};
 
 use super::until::until;
 
@@ -75,6 +76,33 @@ impl TestRedis {
             process.kill().unwrap();
             process.wait().unwrap();
         }
+    }
+
+    /// Answers reads, and keeps writes waiting until [`Self::release_writes`].
+    pub async fn hold_writes(&self) {
+        let longer_than_any_test = 600_000;
+        let mut pause = redis::cmd("CLIENT");
+        pause.arg("PAUSE").arg(longer_than_any_test).arg("WRITE");
+        self.ask::<()>(&pause).await;
+    }
+
+    pub async fn until_a_write_is_held(&self) {
+        until("a write is held", async || {
+            let clients: String = self.ask(redis::cmd("CLIENT").arg("LIST")).await;
+            clients.contains("flags=b")
+        })
+        .await;
+    }
+
+    pub async fn release_writes(&self) {
+        self.ask::<()>(redis::cmd("CLIENT").arg("UNPAUSE")).await;
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> T {
+        command
+            .query_async(&mut self.connect().await)
+            .await
+            .unwrap()
     }
 
     pub async fn connect(&self) -> MultiplexedConnection {
