@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::config::LockConfig;
 use super::guard::Guard;
@@ -50,6 +50,7 @@ pub(super) async fn listening(
 ) -> Result<Guard, LockError> {
     let begun = Instant::now();
     let listener = inner.bell.listen_for(name);
+    let mut place = listener.place();
     loop {
         if let Some(guard) = attempt(inner, ctx, config, name, Waiting::Listening).await? {
             return Ok(guard);
@@ -62,7 +63,9 @@ pub(super) async fn listening(
         }
         // Without a message the lock is tried all the same: it may have been lost, or the holder may have
         // died and its lease run out.
-        let _ = timeout(remaining.min(config.pubsub.recheck), listener.rung()).await;
+        place
+            .rung_within(remaining.min(config.pubsub.recheck))
+            .await;
     }
 }
 
