@@ -22,10 +22,17 @@ pub(super) struct Errand<V, E> {
     pub key: String,
     /// What was found at the look that decided to load.
     pub seen: Option<Version>,
-    /// Whether it is about a value that has run out or was never there, and not about a write.
-    pub is_recompute: bool,
     /// Redis has not failed this request yet; one that has is not waited for again.
     pub redis_answers: bool,
+}
+
+/// What became of a value that was to be kept.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    is_put: bool,
+    /// The version in its place before, if any.
+    before: Option<Version>,
+    is_in_redis: bool,
 }
 
 impl<V, E> Clone for Errand<V, E> {
@@ -130,46 +137,70 @@ impl<V: Cached, E> Errand<V, E> {
         }
     }
 
-    /// Loads from the origin, and keeps what it got.
+    /// Loads from the origin what has run out or was never there, and keeps what it got.
     pub(super) async fn fetch<L, W>(&mut self, load: L) -> Result<V, E>
     where
         L: FnOnce(RequestContext) -> W,
         W: Future<Output = Result<V, E>>,
     {
         let generation = self.inner.generations.of(&self.key);
+        let (value, entry) = self.load(load).await?;
+        let stored = self.store(entry, generation).await;
+        // Together, so that nobody who reads the two finds one without the other.
+        self.inner.meters.loads.increment(1);
+        // It replaces just what was seen, or finds nothing, because that has run out in the meantime and nobody
+        // else was faster.
+        let is_first = stored.before.is_none() || stored.before == self.seen;
+        let is_first = stored.is_put && is_first;
+        self.inner.meters.expiries.increment(u64::from(is_first));
+        Ok(value)
+    }
+
+    /// Loads from the origin what was written, and puts it in the place of what was there; whether it stands
+    /// in Redis now.
+    pub(super) async fn replace<L, W>(&mut self, load: L) -> bool
+    where
+        L: FnOnce(RequestContext) -> W,
+        W: Future<Output = Result<V, E>>,
+    {
+        let generation = self.inner.generations.of(&self.key);
+        match self.load(load).await {
+            Ok((_, entry)) => self.store(entry, generation).await.is_in_redis,
+            Err(_) => false,
+        }
+    }
+
+    async fn load<L, W>(&self, load: L) -> Result<(V, Entry<V>), E>
+    where
+        L: FnOnce(RequestContext) -> W,
+        W: Future<Output = Result<V, E>>,
+    {
         self.inner.meters.origin_fetches.increment(1);
         let begun = Instant::now();
         if !self.config.recompute_delay.is_zero() {
             sleep(self.config.recompute_delay).await;
         }
         let loaded = load(self.ctx.clone()).await;
-        match &loaded {
-            Ok(value) => {
-                let entry = Entry::new(value.clone(), begun.elapsed(), &self.config);
-                let is_first = self.store(entry, generation).await;
-                if self.is_recompute {
-                    // Together, so that nobody who reads the two finds one without the other.
-                    self.inner.meters.loads.increment(1);
-                    self.inner.meters.expiries.increment(u64::from(is_first));
-                }
-            }
-            Err(_) => self.inner.meters.origin_failures.increment(1),
+        if loaded.is_err() {
+            self.inner.meters.origin_failures.increment(1);
         }
-        loaded
+        let value = loaded?;
+        let entry = Entry::new(value.clone(), begun.elapsed(), &self.config);
+        Ok((value, entry))
     }
 
-    /// `generation` is that of before the load: what was written meanwhile is not in the value. Returns
-    /// whether this is the first new value since the one that was seen: it replaces just that, or it finds
-    /// nothing, because what was seen has run out in the meantime and nobody else was faster.
-    pub(super) async fn store(&mut self, entry: Entry<V>, generation: u64) -> bool {
+    /// `generation` is that of before the load: what was written meanwhile is not in the value.
+    pub(super) async fn store(&mut self, entry: Entry<V>, generation: u64) -> Stored {
         let inner = Arc::clone(&self.inner);
-        let is_current = || generation == inner.generations.of(&self.key);
-        if !is_current() {
-            return false;
+        let mut stored = Stored::default();
+        if generation != inner.generations.of(&self.key) {
+            return stored;
         }
-        let mut replaced = None;
-        if self.config.tier.is_remote() && self.redis_answers {
-            replaced = self.put_into_redis(&entry).await;
+        let is_for_redis = self.config.tier.is_remote() && self.redis_answers;
+        if is_for_redis {
+            let put = self.put_into_redis(&entry).await;
+            stored.is_in_redis = put.is_some();
+            stored.before = put.flatten();
         }
         if self.config.tier.is_local() {
             let copy = entry.copied(if self.config.tier.is_remote() {
@@ -178,16 +209,21 @@ impl<V: Cached, E> Errand<V, E> {
                 std::time::Duration::ZERO
             });
             let before = inner.local.put(&self.key, Arc::new(copy));
-            replaced = replaced.or(Some(before));
+            if !stored.is_in_redis {
+                stored.before = before;
+            }
         }
+        stored.is_put = stored.is_in_redis || self.config.tier.is_local();
         // A write between the look at the generation and the store has removed nothing yet.
         if generation != inner.generations.of(&self.key) {
             inner.local.remove(&self.key);
-            if self.config.tier.is_remote() && self.redis_answers {
+            if is_for_redis {
+                // Also where it did not answer: it may do late what it was asked for.
                 self.remove_from_redis().await;
             }
+            stored.is_in_redis = false;
         }
-        replaced.is_some_and(|before| before.is_none() || before == self.seen)
+        stored
     }
 
     /// What it replaced; `None` when it did not get there.

@@ -10,6 +10,16 @@ const COUNTERS: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Generations(Box<[AtomicU64]>);
 
+/// How often each key had been written to at some moment.
+#[derive(Debug)]
+pub struct Moment(Box<[u64]>);
+
+impl Moment {
+    pub(super) fn of(&self, key: &str) -> u64 {
+        self.0[index(key)]
+    }
+}
+
 impl Generations {
     pub(super) fn new() -> Self {
         Self((0..COUNTERS).map(|_| AtomicU64::new(0)).collect())
@@ -29,10 +39,22 @@ impl Generations {
         }
     }
 
-    fn counter(&self, key: &str) -> &AtomicU64 {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let index = hasher.finish() as usize % COUNTERS;
-        &self.0[index]
+    pub(super) fn moment(&self) -> Moment {
+        let counters = self.0.iter();
+        Moment(
+            counters
+                .map(|counter| counter.load(Ordering::SeqCst))
+                .collect(),
+        )
     }
+
+    fn counter(&self, key: &str) -> &AtomicU64 {
+        &self.0[index(key)]
+    }
+}
+
+fn index(key: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish() as usize % COUNTERS
 }

@@ -31,6 +31,7 @@ use crate::section::{Followed, Section};
 use entry::Entry;
 use errand::Errand;
 use generations::Generations;
+pub use generations::Moment;
 use guard::Brought;
 use hub::{Hub, Member};
 use local::Local;
@@ -172,16 +173,28 @@ where
         }
     }
 
-    /// Puts a value there that nobody has asked for yet, unless one is there; `load` is what it took to load.
-    pub async fn warm(&self, ctx: &RequestContext, key: &str, value: V, load: Duration) {
+    /// Which writes are known of now: for values that are loaded after this and kept by [`Self::warm`].
+    pub fn moment(&self) -> Moment {
+        self.inner.generations.moment()
+    }
+
+    /// Puts a value there that nobody has asked for yet, unless one is there, or it has been written to `since`
+    /// it was loaded; `load` is what that took.
+    pub async fn warm(
+        &self,
+        ctx: &RequestContext,
+        key: &str,
+        value: V,
+        load: Duration,
+        since: &Moment,
+    ) {
         let mut errand = self.errand(ctx, key);
         if errand.config.tier == Tier::Off {
             return;
         }
-        let generation = self.inner.generations.of(key);
         if errand.look(false).await.is_none() {
             let entry = Entry::new(value, load, &errand.config);
-            errand.store(entry, generation).await;
+            errand.store(entry, since.of(key)).await;
         }
     }
 
@@ -192,7 +205,6 @@ where
             ctx: ctx.clone(),
             key: key.to_owned(),
             seen: None,
-            is_recompute: true,
             redis_answers: true,
         }
     }
@@ -210,10 +222,8 @@ where
     {
         let inner = Arc::clone(&self.inner);
         inner.forget(&self.key);
-        self.is_recompute = false;
-        let is_replaced = self.config.write == WritePolicy::WriteThrough
-            && self.fetch(load).await.is_ok()
-            && self.redis_answers;
+        let is_replaced =
+            self.config.write == WritePolicy::WriteThrough && self.replace(load).await;
         if !is_replaced && self.config.tier.is_remote() {
             self.remove_from_redis().await;
         }

@@ -78,6 +78,7 @@ impl PostCaches {
             let begun = Instant::now();
             let mut connection = database.acquire(ctx).await?;
             let likes = ctx.knobs().likes_strategy;
+            let since = self.details.moment();
             let posts = store::newest_before(&mut connection, ctx, likes, before, wanted).await?;
             drop(connection);
             let Some(last) = posts.last() else { break };
@@ -85,23 +86,30 @@ impl PostCaches {
             let load = begun.elapsed() / posts.len() as u32;
             for post in posts {
                 let key = post.id.to_string();
-                self.details.warm(ctx, &key, Arc::new(post), load).await;
+                self.details
+                    .warm(ctx, &key, Arc::new(post), load, &since)
+                    .await;
                 warmed += 1;
             }
         }
         Ok(warmed)
     }
 
-    /// After a post has been written.
-    pub async fn written(&self, database: &Database, ctx: &RequestContext, post: &Post) {
-        let (author, year) = (post.member_id, post.created_date.year());
+    /// After a post of that year has been written, or may have been.
+    pub async fn written(
+        &self,
+        database: &Database,
+        ctx: &RequestContext,
+        author: MemberId,
+        year: i32,
+    ) {
         let load = load_year(database.clone(), author, year);
         self.years
             .after_write(ctx, &year_key(author, year), load)
             .await;
     }
 
-    /// After the likes of a post have changed.
+    /// After the likes of a post have changed, or may have.
     pub async fn liked(&self, database: &Database, ctx: &RequestContext, id: PostId) {
         let load = load_post(database.clone(), id);
         self.details.after_write(ctx, &id.to_string(), load).await;

@@ -55,6 +55,13 @@ pub enum PostError {
     Database(#[from] DatabaseError),
 }
 
+impl PostError {
+    /// Whether it may be written all the same: then whoever keeps what was read before has to forget it.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_uncertain())
+    }
+}
+
 /// `day` is the calendar day of `at` in the service's time zone.
 pub async fn write(
     database: &Database,

@@ -49,13 +49,13 @@ impl SurveyCache {
         })
     }
 
-    /// After a survey has been made, or events have been added to counts.
+    /// After a survey has been made, or events have been added to counts, or may have been.
     pub(super) async fn changed(&self, database: &Database, ctx: &RequestContext) {
         let load = load(database);
         self.newest.after_write(ctx, KEY, load).await;
     }
 
-    /// After an answer or a like.
+    /// After an answer or a like, and where nobody knows whether there was one.
     pub(super) async fn counted(&self, database: &Database, ctx: &RequestContext) {
         if ctx.knobs().survey_counts != SurveyCounts::Event {
             self.changed(database, ctx).await;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::store::counts::{self as store, Folded};
 use super::{SurveyCache, SurveyError};
 use crate::context::RequestContext;
-use crate::database::Database;
+use crate::database::{Database, DatabaseError};
 use crate::ids::RequestId;
 use crate::knobs::KnobStore;
 
@@ -92,11 +92,13 @@ impl Fold {
             return Ok(Round::Elsewhere);
         }
         let Folded { events, oldest } = store::fold(&mut transaction, ctx, BATCH).await?;
-        transaction.commit().await?;
-        observe(events, oldest);
-        if events > 0 {
+        let committed = transaction.commit().await;
+        let is_uncertain = |error: &DatabaseError| error.is_uncertain();
+        if events > 0 && committed.as_ref().err().is_none_or(is_uncertain) {
             self.cache.changed(&self.database, ctx).await;
         }
+        committed?;
+        observe(events, oldest);
         Ok(if events == u64::from(BATCH) {
             Round::More
         } else {

@@ -62,6 +62,13 @@ pub enum SurveyError {
     Database(#[from] DatabaseError),
 }
 
+impl SurveyError {
+    /// Whether it may be written all the same: then whoever keeps what was read before has to forget it.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_uncertain())
+    }
+}
+
 pub async fn create(
     database: &Database,
     ctx: &RequestContext,

@@ -10,7 +10,7 @@ use crate::http::Problem;
 use crate::http::answers::{NotFound, Other};
 use crate::http::extract::{Json, Path};
 use crate::ids::{MemberId, PostId};
-use crate::post::{Reaction, Wish, react};
+use crate::post::{PostError, Reaction, Wish, react};
 
 /// Whether the member likes the post now, and how many do.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,12 +67,18 @@ async fn answer(
             at,
         },
     )
-    .await?;
-    posts.caches.liked(&posts.database, &ctx, post).await;
+    .await;
+    if like_count
+        .as_ref()
+        .err()
+        .is_none_or(PostError::is_uncertain)
+    {
+        posts.caches.liked(&posts.database, &ctx, post).await;
+    }
     Ok(Json(Likes {
         post_id: post,
         member_id: member,
         liked: wish == Wish::Like,
-        like_count,
+        like_count: like_count?,
     }))
 }

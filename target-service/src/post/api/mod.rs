@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use chrono::Datelike as _;
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
@@ -72,8 +73,16 @@ async fn write(
         .map_err(|error| Problem::invalid_field("contents", error.code(), error.to_string()))?;
     let now = posts.clock.now();
     let day = posts.clock.day_of(now);
-    let post = super::write(&posts.database, &ctx, body.member_id, contents, now, day).await?;
-    posts.caches.written(&posts.database, &ctx, &post).await;
+    let author = body.member_id;
+    let written = super::write(&posts.database, &ctx, author, contents, now, day).await;
+    if written.as_ref().err().is_none_or(PostError::is_uncertain) {
+        let year = day.year();
+        posts
+            .caches
+            .written(&posts.database, &ctx, author, year)
+            .await;
+    }
+    let post = written?;
     let location = format!("/posts/{}", post.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(post)).into_response())
 }

@@ -10,7 +10,7 @@ use crate::http::Problem;
 use crate::http::answers::{NotFound, Other};
 use crate::http::extract::{Json, Path};
 use crate::ids::{MemberId, SurveyId};
-use crate::survey::{Reaction, Wish, react};
+use crate::survey::{Reaction, SurveyError, Wish, react};
 
 /// Whether the member likes the survey now, and how many do.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,12 +62,18 @@ async fn answer(
         member,
         at: surveys.clock.now(),
     };
-    let like_count = react(&surveys.database, &surveys.fold_soon, &ctx, reaction).await?;
-    surveys.cache.counted(&surveys.database, &ctx).await;
+    let like_count = react(&surveys.database, &surveys.fold_soon, &ctx, reaction).await;
+    if like_count
+        .as_ref()
+        .err()
+        .is_none_or(SurveyError::is_uncertain)
+    {
+        surveys.cache.counted(&surveys.database, &ctx).await;
+    }
     Ok(Json(SurveyLikes {
         survey_id: survey,
         member_id: member,
         liked: wish == Wish::Like,
-        like_count,
+        like_count: like_count?,
     }))
 }

@@ -98,8 +98,11 @@ async fn create(
 ) -> Result<Response, Problem> {
     let title = Text::title(&body.title).map_err(|error| invalid("title", error))?;
     let now = surveys.clock.now();
-    let survey = super::create(&surveys.database, &ctx, body.member_id, &title, now).await?;
-    surveys.cache.changed(&surveys.database, &ctx).await;
+    let created = super::create(&surveys.database, &ctx, body.member_id, &title, now).await;
+    if created.as_ref().err().is_none_or(SurveyError::is_uncertain) {
+        surveys.cache.changed(&surveys.database, &ctx).await;
+    }
+    let survey = created?;
     Ok((StatusCode::CREATED, Json(survey)).into_response())
 }
 
@@ -134,8 +137,11 @@ async fn answer(
         &contents,
         surveys.clock.now(),
     )
-    .await?;
-    surveys.cache.counted(&surveys.database, &ctx).await;
+    .await;
+    if answer.as_ref().err().is_none_or(SurveyError::is_uncertain) {
+        surveys.cache.counted(&surveys.database, &ctx).await;
+    }
+    let answer = answer?;
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 

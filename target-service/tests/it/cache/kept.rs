@@ -147,6 +147,40 @@ async fn a_load_that_began_before_a_write_does_not_bring_back_the_old_value() {
     }
 }
 
+/// Each has to make sure that the old value goes, though neither may put its own in the place.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_writes_at_once_the_last_is_read() {
+    let redis = TestRedis::start().await;
+    for config in combinations() {
+        let config = Config {
+            write: WritePolicy::WriteThrough,
+            ..config
+        };
+        let instance = Arc::new(Instance::new(&config, &redis).await);
+        let origin = Origin::of("old");
+        instance.get(&origin).await.unwrap();
+        origin.hold_back();
+        let mut writing = Vec::new();
+        for (number, value) in ["new", "newer"].into_iter().enumerate() {
+            origin.set(value);
+            let (instance, origin_too) = (Arc::clone(&instance), Arc::clone(&origin));
+            writing.push(tokio::spawn(async move {
+                instance.written(&origin_too).await;
+            }));
+            origin.until_fetches(2 + number).await;
+        }
+        origin.open();
+        for written in writing {
+            written.await.unwrap();
+        }
+        assert_eq!(
+            instance.get(&origin).await.as_deref(),
+            Ok("newer"),
+            "{config:?}"
+        );
+    }
+}
+
 /// Redis takes its time over the write, and meanwhile hands out what it has.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_reads_while_a_write_is_on_its_way_does_not_keep_the_old_value() {
