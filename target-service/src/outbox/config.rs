@@ -24,8 +24,8 @@ pub struct OutboxConfig {
     /// so long ago. Much longer than handling takes: who is slower is taken for dead. Default 1s.
     #[serde(with = "crate::duration")]
     pub retry_after: Duration,
-    /// An event that was handed on and is not handled is handed on again when it is so long ago. Longer than
-    /// handling takes: sooner means more duplicates. Default 30s.
+    /// An event that was handed on and that nobody has handled or tried to is handed on again when it is so long
+    /// ago. Longer than handling takes: sooner means more duplicates. Default 30s.
     #[serde(with = "crate::duration")]
     pub republish_after: Duration,
     /// Where this process dies, at the first event that comes there. Only in builds that are made for it:

@@ -73,14 +73,19 @@ impl Consumer {
         // They may have changed while these were waited for.
         let ctx = ctx.with_knobs(knobs.snapshot());
         let handled = join_all(entries.iter().map(|entry| self.handle(&ctx, entry))).await;
-        let done: Vec<String> = entries
-            .iter()
-            .zip(handled)
-            .filter(|(_, is_done)| *is_done)
-            .map(|(entry, _)| entry.id.clone())
-            .collect();
+        let (mut done, mut tried) = (Vec::new(), Vec::new());
+        for (entry, is_done) in entries.iter().zip(handled) {
+            if is_done {
+                done.push(entry.id.clone());
+            } else {
+                tried.extend(entry.event);
+            }
+        }
         if !done.is_empty() {
             self.stream.done(&ctx, &done).await?;
+        }
+        if !tried.is_empty() {
+            self.inbox.keep_trying(&ctx, &tried).await?;
         }
         Ok(())
     }

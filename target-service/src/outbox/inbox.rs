@@ -21,6 +21,16 @@ pub struct Inbox {
 }
 
 impl Inbox {
+    /// These are in hand and come again by themselves: they do not have to be handed on once more.
+    pub(super) async fn keep_trying(
+        &self,
+        ctx: &RequestContext,
+        events: &[Event],
+    ) -> Result<(), DatabaseError> {
+        let mut connection = self.database.acquire(ctx).await?;
+        store::mark_published(&mut connection, ctx, events).await
+    }
+
     /// `false`: it could not be handled and has to come again. No connection is held while it is handled:
     /// that may take long.
     pub async fn receive(

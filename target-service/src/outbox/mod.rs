@@ -6,8 +6,8 @@
 //!
 //! Invariant: an event that is committed is handled, at least once, whenever whoever has it dies: the relay
 //! marks it only after it was handed on, the consumer only after it was handled, and what was handed on and
-//! not handled within `outbox.republish_after`, because the stream is gone for one, is handed on again. What
-//! comes more than once is told from what was not handled by its row.
+//! neither handled nor tried within `outbox.republish_after`, because the stream is gone for one, is handed on
+//! again. What comes more than once is told from what was not handled by its row.
 //!
 //! One window stays, and no order of the steps closes it: from the look at that row to the mark in it, which
 //! is as long as handling takes. Who dies there, with up to [`inbox::AT_ONCE`] events at once, leaves them

@@ -150,6 +150,24 @@ async fn while_the_mail_server_is_down_or_slow_members_register_and_are_welcomed
     }
 }
 
+/// However long that takes, they are not handed on again and again.
+#[tokio::test]
+async fn events_that_are_tried_again_stand_in_the_stream_once() {
+    let redis = TestRedis::start().await;
+    let settings = [AT_WORK, &[("outbox.republish_after", "3s")]].concat();
+    let app = app_with(&redis, &settings).await;
+    app.set_knobs(json!({"mail.server": "down"})).await;
+    register(&app, 3).await;
+    until("it has lasted longer than twice that", async || {
+        app.metric("target_outbox_lag_seconds", &[]).await >= 7.0
+    })
+    .await;
+    let published = "target_outbox_published_total";
+    assert_eq!(app.metric(published, &[]).await, 3.0);
+    app.set_knobs(json!({"mail.server": "ok"})).await;
+    until_all_are_handled(&app).await;
+}
+
 #[tokio::test]
 async fn a_mail_that_is_sent_before_the_commit_takes_the_registration_down_with_it() {
     let app = TestApp::with(AT_WORK).await;

@@ -21,7 +21,7 @@ pub(super) const BEHIND_WRITERS: &[Figure] = &[
         "outbox_duplicates",
         "target_outbox_received_total",
         &[("outcome", "duplicate")],
-        "Events that came once more and that the consumer knew to be handled.",
+        "Events that came once more: their row said that they were handled, before it was done again or after.",
     ),
     histogram(
         "outbox_delay_p99_ms",
