@@ -35,8 +35,8 @@
 //!   tokens. Outside, calls with a token could wait for places and then be sent all at once. Inside the
 //!   retry, because the provider counts attempts.
 //! - **Breaker** after everything that waits or refuses here. So a wait is no slow call, a local refusal no
-//!   failure, and a probe's permit is held no longer than the probe takes. Open, it gives the place back at
-//!   once, and the row before it moves on.
+//!   failure, and a probe's permit is held no longer than the probe takes. Open, it fails fast: it is also
+//!   asked before the first wait, and takes no place and no token then; who waits already gives them back.
 //! - **Timeout** innermost, because a timeout is the failure that the breaker most needs to see. One that
 //!   ended with the caller's own deadline ([`timeout::Bound::Deadline`]) says nothing about the dependency:
 //!   drop the permit without an outcome.

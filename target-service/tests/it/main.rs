@@ -28,6 +28,7 @@ mod outbox_duress;
 mod overload;
 mod paging;
 mod payment;
+mod payment_crashes;
 mod payment_deadline;
 mod payment_faults;
 mod payment_guards;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Act, Paying, id_in};
+use crate::support::{Act, Manner, Paying, id_in};
 
 #[tokio::test]
 async fn a_payment_is_charged_once_and_can_be_read_again() {
@@ -211,7 +211,7 @@ async fn only_what_succeeded_is_given_back() {
 async fn a_refund_that_the_gateway_does_not_take_is_made_later() {
     let paying = Paying::with(&[("payment.reconcile.requested_for", "100ms")]).await;
     let id = paying.pay("k1").await.body["id"].clone();
-    paying.gateway.fail_to_cancel(true);
+    paying.gateway.cancels(Manner::Fails);
     let answer = refund(&paying, &id).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     assert_eq!(
@@ -219,7 +219,7 @@ async fn a_refund_that_the_gateway_does_not_take_is_made_later() {
         (&json!("SUCCEEDED"), &json!(true))
     );
     assert_eq!(paying.gateway.standing(), 1);
-    paying.gateway.fail_to_cancel(false);
+    paying.gateway.cancels(Manner::Does);
     paying.until_status(&id, "REFUNDED").await;
     assert_eq!(paying.gateway.standing(), 0);
 }

@@ -1,6 +1,10 @@
 //! A gateway that answers nonsense, slowly, or not at all: nothing is lost, nothing is doubled.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use crate::support::{Act, Paying, Proxy, StubGateway, id_in, until};
 
@@ -98,6 +102,44 @@ async fn when_the_gateway_is_down_nothing_was_sent_and_the_payment_has_failed() 
         .metric("target_retry_attempts_total", &["payment_gateway"])
         .await;
     assert_eq!(attempts, 3.0, "connecting was tried again");
+}
+
+/// A listener that accepts nobody, and as many connections as may wait for it: who comes now waits for good.
+async fn swamped() -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+        waiting.push(connected.unwrap());
+    }
+    (listener, waiting)
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_come_about_in_time_has_sent_nothing() {
+    let (listener, _waiting) = swamped().await;
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let paying = Paying::with(&[
+        ("payment.gateway.url", url.as_str()),
+        ("payment.timeout.connect", "200ms"),
+        ("payment.retry.max_retries", "0"),
+    ])
+    .await;
+    paying
+        .pay("k1")
+        .await
+        .assert_problem(503, "gateway_unavailable");
+    assert_eq!(
+        paying.stored().await,
+        [("FAILED".to_owned(), Some("unavailable".to_owned()))]
+    );
+    let connect = &["bound=\"connect\""];
+    assert_eq!(
+        paying.app.metric("target_timeouts_total", connect).await,
+        1.0
+    );
 }
 
 #[tokio::test]

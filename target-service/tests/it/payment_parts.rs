@@ -195,6 +195,46 @@ async fn a_full_bulkhead_refuses_at_once() {
 }
 
 #[tokio::test]
+async fn behind_an_open_breaker_nobody_waits_for_a_place() {
+    let paying = paying(&[
+        ("payment.breaker.enabled", "true"),
+        ("payment.breaker.min_calls", "3"),
+        ("payment.breaker.open_for", "1h"),
+        ("payment.retry.max_retries", "0"),
+        ("payment.bulkhead.enabled", "true"),
+        ("payment.bulkhead.max_concurrent", "2"),
+        ("payment.bulkhead.max_waiting", "1"),
+        ("payment.bulkhead.max_wait", "100ms"),
+    ])
+    .await;
+    let acts = [Act::Work, error(), error(), error()];
+    paying.gateway.script(acts);
+    let under_way = tokio::spawn(paying.request("k0").send());
+    paying.until_asked(1).await;
+    for number in 1..=3 {
+        assert_eq!(paying.pay(&format!("k{number}")).await.status, 202);
+    }
+    paying
+        .app
+        .set_knobs(json!({"payment.bulkhead.max_concurrent": 1}))
+        .await;
+    paying
+        .pay("k4")
+        .await
+        .assert_problem(503, "gateway_unavailable");
+    let count = async |name: &str, labels: &[&str]| paying.app.metric(name, labels).await;
+    let rejected = "target_circuit_breaker_calls_total";
+    let label = &["name=\"payment_gateway\"", "outcome=\"rejected\""];
+    assert_eq!(count(rejected, label).await, 1.0);
+    assert_eq!(
+        count("target_bulkhead_rejections_total", &label[..1]).await,
+        0.0
+    );
+    paying.gateway.release();
+    assert_eq!(under_way.await.unwrap().unwrap().status(), 201);
+}
+
+#[tokio::test]
 async fn a_call_waits_for_a_connection_no_longer_than_its_place_timeout() {
     let paying = paying(&[
         ("payment.http.max_connections", "1"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Act, Paying, id_in, until};
+use crate::support::{Act, Manner, Paying, id_in, until};
 
 const IMPATIENT: &[(&str, &str)] = &[
     ("payment.timeout.read", "100ms"),
@@ -108,7 +108,7 @@ async fn failures_that_nobody_doubts_are_compared_too_in_their_time() {
 async fn a_payment_without_an_outcome_raises_the_alert_and_is_never_given_up() {
     let paying = Paying::with(IMPATIENT).await;
     paying.gateway.script([Act::LoseAnswer]);
-    paying.gateway.fail_to_read(true);
+    paying.gateway.reads(Manner::Fails);
     let id = id_in(&paying.pay("k1").await);
     let unresolved = async || paying.app.metric("target_payments_unresolved", &[]).await;
     until("it is unresolved", async || unresolved().await == 1.0).await;
@@ -124,9 +124,32 @@ async fn a_payment_without_an_outcome_raises_the_alert_and_is_never_given_up() {
     })
     .await;
     assert_eq!(paying.find(&id).await["status"], "PENDING");
-    paying.gateway.fail_to_read(false);
+    paying.gateway.reads(Manner::Does);
     paying.until_status(&id, "SUCCEEDED").await;
     until("it is resolved", async || unresolved().await == 0.0).await;
+}
+
+/// Neither this payment nor the others that are due wait for it.
+#[tokio::test]
+async fn a_gateway_that_asks_for_an_hours_pause_is_asked_again_when_it_is_due() {
+    let settings = [
+        ("payment.timeout.read", "100ms"),
+        ("payment.retry.max_retries", "1"),
+    ];
+    let paying = Paying::with(&settings).await;
+    paying.gateway.script([Act::LoseAnswer, Act::LoseAnswer]);
+    paying.gateway.reads(Manner::AsksForAnHour);
+    let id = id_in(&paying.pay("k1").await);
+    let stopped = async || {
+        let reason = &["reason=\"retry_after\""];
+        paying
+            .app
+            .metric("target_retry_stopped_total", reason)
+            .await
+    };
+    until("it is asked again", async || stopped().await >= 2.0).await;
+    paying.gateway.reads(Manner::Does);
+    paying.until_status(&id, "SUCCEEDED").await;
 }
 
 #[tokio::test]
@@ -229,41 +252,6 @@ async fn nothing_is_sent_past_the_deadline() {
     answer.assert_problem(504, "deadline_exceeded");
     assert_eq!(paying.stored().await, []);
     assert_eq!(paying.gateway.asked().len(), 0);
-}
-
-#[tokio::test]
-async fn after_a_crash_in_the_middle_another_instance_resolves_what_is_left() {
-    let mut paying = Paying::with(&[("payment.reconcile.requested_for", "1s")]).await;
-    paying.gateway.script([Act::Work, Act::LoseAnswer]);
-    let not_done = tokio::spawn(paying.request("k1").send());
-    paying.until_asked(1).await;
-    let done = tokio::spawn(paying.request("k2").send());
-    until("the second is charged", async || {
-        paying.gateway.standing() == 1
-    })
-    .await;
-    paying.app.kill().await;
-    assert!(not_done.await.unwrap().is_err() && done.await.unwrap().is_err());
-    assert_eq!(
-        paying.stored().await,
-        [
-            ("REQUESTED".to_owned(), None),
-            ("REQUESTED".to_owned(), None)
-        ]
-    );
-
-    let url = paying.app.database.url();
-    let _other = Paying::service(&paying.gateway, &[("db.url", &url)]).await;
-    until("both are resolved", async || {
-        paying.stored().await
-            == [
-                ("FAILED".to_owned(), Some("not_charged".to_owned())),
-                ("SUCCEEDED".to_owned(), None),
-            ]
-    })
-    .await;
-    paying.gateway.release();
-    assert_eq!(paying.gateway.standing(), 1);
 }
 
 #[tokio::test]

@@ -83,6 +83,10 @@ pub struct RetryConfig {
     /// Attempts after the first, at most 10. 0: none. Default 2.
     pub max_retries: u32,
     pub backoff: backoff::Config,
+    /// The longest `Retry-After` that is waited for. A gateway that asks for a longer pause is not called again
+    /// for this payment until reconciliation is due. Default 5s.
+    #[serde(with = "crate::duration")]
+    pub max_retry_after: Duration,
     pub on: retry::Conditions,
     pub budget: retry::BudgetConfig,
 }
@@ -93,6 +97,7 @@ impl Default for RetryConfig {
         Self {
             max_retries: retry.max_retries,
             backoff: retry.backoff,
+            max_retry_after: retry.max_retry_after,
             on: retry.on,
             budget: retry::BudgetConfig::default(),
         }
@@ -104,6 +109,7 @@ impl RetryConfig {
         retry::Config {
             max_retries: self.max_retries,
             backoff: self.backoff,
+            max_retry_after: self.max_retry_after,
             on: self.on,
         }
     }

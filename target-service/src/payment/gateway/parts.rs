@@ -131,6 +131,7 @@ impl Parts {
         deadline: Option<Instant>,
         read: &impl Fn(&Answer) -> Result<T, AttemptError>,
     ) -> Result<T, AttemptError> {
+        self.breaker.refuse_while_open()?;
         let _place = self.bulkhead.enter(deadline).await?;
         let _connection = self.transport.place(deadline).await?;
         self.rate_limit.acquire(deadline).await?;

@@ -81,14 +81,22 @@ impl Machine {
         self.generation
     }
 
+    /// How much longer it lets nobody through, if it is open.
+    pub(super) fn still_open(&self, now: Instant) -> Option<Duration> {
+        let Phase::Open { since } = self.phase else {
+            return None;
+        };
+        let open_for = now.saturating_duration_since(since);
+        let left = self.config.open_for.saturating_sub(open_for);
+        (!left.is_zero()).then_some(left)
+    }
+
     /// Lets a call through, in the generation that it gives.
     pub(super) fn admit(&mut self, now: Instant) -> Result<u64, Refusal> {
-        if let Phase::Open { since } = self.phase {
-            let open_for = now.saturating_duration_since(since);
-            let left = self.config.open_for.saturating_sub(open_for);
-            if !left.is_zero() {
-                return Err(Refusal::Open { retry_after: left });
-            }
+        if let Some(retry_after) = self.still_open(now) {
+            return Err(Refusal::Open { retry_after });
+        }
+        if let Phase::Open { .. } = self.phase {
             self.enter(Phase::HalfOpen {
                 out: 0,
                 tally: Tally::default(),

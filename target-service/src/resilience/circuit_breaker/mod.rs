@@ -74,6 +74,18 @@ impl CircuitBreaker {
         self.machine().state()
     }
 
+    /// For who would have to wait for something else before the call: an error while it is open. Nobody's
+    /// place is taken by it, and [`Self::admit`] has to be asked all the same.
+    pub fn refuse_while_open(&self) -> Result<(), BreakerError> {
+        match self.machine().still_open(Instant::now()) {
+            None => Ok(()),
+            Some(retry_after) => {
+                self.meters.call(Fate::Rejected, false);
+                Err(BreakerError::Open { retry_after })
+            }
+        }
+    }
+
     /// Whether a call may be made now. Never waits.
     pub fn admit(self: &Arc<Self>) -> Result<Permit, BreakerError> {
         let admitted = self.change(|machine, now| (machine.admit(now), now));

@@ -1,8 +1,8 @@
 //! Another attempt, where it may help and can be paid for.
 //!
-//! A retry is made when the failure may pass ([`Conditions`]), attempts are left, the wait ends before the
-//! caller's deadline, and the [`Budget`] pays. In this order, so that nothing is paid for a retry that is not
-//! made. `tower::retry` leaves all four to its policy and needs requests that can be cloned; an attempt here
+//! A retry is made when the failure may pass ([`Conditions`]), attempts are left, the dependency does not ask
+//! for too long a pause, the wait ends before the caller's deadline, and the [`Budget`] pays. In this order, so that nothing is paid for a retry that is not
+//! made. `tower::retry` leaves all of it to its policy and needs requests that can be cloned; an attempt here
 //! is a closure, so that each one can sign, trace and bound its request anew.
 //!
 //! Invariant: it never sleeps up to or past the deadline, and every retry has spent one token.
@@ -36,6 +36,10 @@ pub struct Config {
     /// fails: up to 1 + this. At most 10. Default 2.
     pub max_retries: u32,
     pub backoff: backoff::Config,
+    /// The longest `Retry-After` that is waited for; a call that is told to wait longer gives up, so that a
+    /// dependency cannot hold whoever has no deadline. Default 5s.
+    #[serde(with = "crate::duration")]
+    pub max_retry_after: Duration,
     pub on: Conditions,
 }
 
@@ -44,6 +48,7 @@ impl Default for Config {
         Self {
             max_retries: 2,
             backoff: backoff::Config::default(),
+            max_retry_after: Duration::from_secs(5),
             on: Conditions::default(),
         }
     }
@@ -86,6 +91,8 @@ pub enum Stopped {
     NotWorthIt,
     /// All attempts were made.
     Attempts,
+    /// The dependency asked for a longer pause than is waited for.
+    RetryAfter,
     /// The wait would not have ended before the deadline.
     Deadline,
     /// The budget did not pay.
@@ -93,9 +100,10 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::NotWorthIt,
         Self::Attempts,
+        Self::RetryAfter,
         Self::Deadline,
         Self::Budget,
     ];
@@ -104,6 +112,7 @@ impl Stopped {
         match self {
             Self::NotWorthIt => "not_worth_it",
             Self::Attempts => "attempts",
+            Self::RetryAfter => "retry_after",
             Self::Deadline => "deadline",
             Self::Budget => "budget",
         }
@@ -193,6 +202,9 @@ impl Retry {
         }
         if attempts > config.max_retries {
             return Err(Stopped::Attempts);
+        }
+        if failure.retry_after() > config.max_retry_after {
+            return Err(Stopped::RetryAfter);
         }
         let backoff = config
             .backoff

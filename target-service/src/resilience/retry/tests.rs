@@ -151,6 +151,17 @@ async fn retry_after_is_waited_for_if_the_deadline_allows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_longer_pause_than_is_waited_for_ends_the_call() {
+    let (retry, shown) = retry(1, 10);
+    let for_an_hour = answer(503, Some(3_600_000 * MS));
+    let outcome = always(&retry, call(None), for_an_hour).await;
+    assert_eq!(outcome, (1, Stopped::RetryAfter, Duration::ZERO));
+    let stopped = "target_retry_stopped_total{name=\"gateway\",reason=\"retry_after\"}";
+    assert_eq!(shown.value(stopped), 1);
+    assert_eq!(retry.budget.tokens() as u32, 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_budget_ends_the_retries_of_everybody() {
     let (retry, shown) = retry(4, 3);
     let outcome = always(&retry, call(None), Failure::Timeout).await;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -37,6 +37,20 @@ pub enum Act {
     Trickle,
 }
 
+/// What becomes of every request to read, or to cancel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manner {
+    #[default]
+    Does,
+    Fails,
+    /// Does nothing, and asks for a pause.
+    AsksForAnHour,
+    /// Does nothing, and never answers.
+    Ignores,
+    /// Does it, and never answers.
+    LosesAnswer,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     pub order_id: String,
@@ -56,8 +70,8 @@ pub struct StubGateway {
 struct Gateway {
     ledger: Mutex<Ledger>,
     is_released: watch::Sender<bool>,
-    fails_to_read: AtomicBool,
-    fails_to_cancel: AtomicBool,
+    reads: Mutex<Manner>,
+    cancels: Mutex<Manner>,
     connections: AtomicU64,
 }
 
@@ -68,6 +82,8 @@ struct Ledger {
     tombstones: HashSet<String>,
     /// The keys of the requests to charge, as they came.
     asked: Vec<String>,
+    /// The orders of the requests to cancel, as they came.
+    asked_to_cancel: Vec<String>,
 }
 
 impl StubGateway {
@@ -75,8 +91,8 @@ impl StubGateway {
         let state = Arc::new(Gateway {
             ledger: Mutex::default(),
             is_released: watch::Sender::new(false),
-            fails_to_read: AtomicBool::default(),
-            fails_to_cancel: AtomicBool::default(),
+            reads: Mutex::default(),
+            cancels: Mutex::default(),
             connections: AtomicU64::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -110,12 +126,12 @@ impl StubGateway {
         self.state.is_released.send_replace(true);
     }
 
-    pub fn fail_to_read(&self, fails: bool) {
-        self.state.fails_to_read.store(fails, Ordering::SeqCst);
+    pub fn reads(&self, manner: Manner) {
+        *self.state.reads.lock().unwrap() = manner;
     }
 
-    pub fn fail_to_cancel(&self, fails: bool) {
-        self.state.fails_to_cancel.store(fails, Ordering::SeqCst);
+    pub fn cancels(&self, manner: Manner) {
+        *self.state.cancels.lock().unwrap() = manner;
     }
 
     pub fn charges(&self) -> Vec<Charge> {
@@ -129,6 +145,10 @@ impl StubGateway {
 
     pub fn asked(&self) -> Vec<String> {
         self.ledger().asked.clone()
+    }
+
+    pub fn asked_to_cancel(&self) -> Vec<String> {
+        self.ledger().asked_to_cancel.clone()
     }
 
     pub fn has_tombstone(&self, payment: &Value) -> bool {
@@ -218,35 +238,37 @@ fn trickle(whole: &Bytes) -> Body {
 }
 
 async fn find(State(gateway): State<Arc<Gateway>>, Path(order): Path<String>) -> Response {
-    if gateway.fails_to_read.load(Ordering::SeqCst) {
-        return problem(500, "internal");
-    }
-    let ledger = gateway.ledger.lock().unwrap();
-    let charges: Vec<_> = ledger
-        .charges
-        .iter()
-        .filter(|c| c.order_id == order)
-        .collect();
-    if charges.is_empty() && !ledger.tombstones.contains(&order) {
-        return problem(404, "not_found");
-    }
-    let amount: i64 = charges.iter().filter(|c| c.stands).map(|c| c.amount).sum();
-    let lines: Vec<_> = charges.iter().map(|charge| charge.document()).collect();
-    let status = status(amount > 0);
-    Json(json!({"order_id": order, "status": status, "amount": amount, "charges": lines}))
-        .into_response()
+    let manner = *gateway.reads.lock().unwrap();
+    let look = || gateway.ledger.lock().unwrap().find(&order);
+    in_manner(manner, look).await
 }
 
 async fn cancel(State(gateway): State<Arc<Gateway>>, Path(order): Path<String>) -> Response {
-    if gateway.fails_to_cancel.load(Ordering::SeqCst) {
-        return problem(500, "internal");
+    let manner = *gateway.cancels.lock().unwrap();
+    gateway
+        .ledger
+        .lock()
+        .unwrap()
+        .asked_to_cancel
+        .push(order.clone());
+    let cancel = || gateway.ledger.lock().unwrap().cancel(order);
+    in_manner(manner, cancel).await
+}
+
+async fn in_manner(manner: Manner, work: impl FnOnce() -> Response) -> Response {
+    match manner {
+        Manner::Does => work(),
+        Manner::Fails => problem(500, "internal"),
+        Manner::AsksForAnHour => {
+            let pause = [("retry-after", "3600")];
+            (pause, problem(503, "unavailable")).into_response()
+        }
+        Manner::Ignores => std::future::pending().await,
+        Manner::LosesAnswer => {
+            drop(work());
+            std::future::pending().await
+        }
     }
-    let mut ledger = gateway.ledger.lock().unwrap();
-    for charge in &mut ledger.charges {
-        charge.stands &= charge.order_id != order;
-    }
-    ledger.tombstones.insert(order.clone());
-    Json(json!({"order_id": order, "status": "CANCELLED"})).into_response()
 }
 
 impl Gateway {
@@ -260,6 +282,31 @@ impl Gateway {
 }
 
 impl Ledger {
+    fn find(&self, order: &str) -> Response {
+        let charges: Vec<_> = self
+            .charges
+            .iter()
+            .filter(|c| c.order_id == order)
+            .collect();
+        if charges.is_empty() && !self.tombstones.contains(order) {
+            return problem(404, "not_found");
+        }
+        let amount: i64 = charges.iter().filter(|c| c.stands).map(|c| c.amount).sum();
+        let lines: Vec<_> = charges.iter().map(|charge| charge.document()).collect();
+        let status = status(amount > 0);
+        Json(json!({"order_id": order, "status": status, "amount": amount, "charges": lines}))
+            .into_response()
+    }
+
+    fn cancel(&mut self, order: String) -> Response {
+        for charge in &mut self.charges {
+            charge.stands &= charge.order_id != order;
+        }
+        let answer = json!({"order_id": order, "status": "CANCELLED"});
+        self.tombstones.insert(order);
+        Json(answer).into_response()
+    }
+
     fn book(&mut self, key: &str, body: &Value) -> Response {
         let order_id = body["order_id"].as_str().unwrap().to_owned();
         let amount = body["amount"].as_i64().unwrap();

@@ -15,7 +15,7 @@ mod until;
 pub use answer::Answer;
 pub use app::{PATIENT, Settings, TestApp, command};
 pub use database::TestDatabase;
-pub use gateway::{Act, StubGateway};
+pub use gateway::{Act, Manner, StubGateway};
 pub use payments::{Paying, id_in};
 pub use proxy::Proxy;
 pub use raw::RawConnection;
