@@ -394,7 +394,7 @@ fn with_exits(mut record: TrialRecord, exits: Vec<environment::UnexpectedExit>) 
         .extend(exits.into_iter().map(|exit| Finding {
             code: "process_died".to_owned(),
             detail: format!("{} ended by itself: {}", exit.process, exit.status),
-            fails: false,
+            fails: true,
         }));
     record
 }

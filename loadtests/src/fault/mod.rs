@@ -147,7 +147,7 @@ fn finding(detail: String) -> Finding {
     Finding {
         code: "fault_failed".to_owned(),
         detail,
-        fails: false,
+        fails: true,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::arrival;
-use super::paying::{charge_points, checkout, pay_and_poll};
+use super::paying::{charge_points, checkout, pay, pay_and_poll};
 use super::population::Population;
 use super::registering::register;
 use super::request::Request;
@@ -17,7 +17,7 @@ use super::step::step;
 use super::written::read_your_write;
 
 /// Name and what it does, in the order of the documentation.
-pub(super) const BUILT_IN: [(&str, &str); 14] = [
+pub(super) const BUILT_IN: [(&str, &str); 15] = [
     (
         "browse",
         "one post, then the first page of a member's posts",
@@ -30,6 +30,10 @@ pub(super) const BUILT_IN: [(&str, &str); 14] = [
     (
         "mix",
         "one of these: post 50 %, browse 20, member 15, calendar 8, write 5, rename 2",
+    ),
+    (
+        "pay",
+        "an order paid; one whose payment is still being confirmed has failed",
     ),
     (
         "pay_and_poll",
@@ -70,6 +74,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
         "calendar" => transaction!(calendar),
         "rename" => transaction!(rename),
         "mix" => transaction!(mix),
+        "pay" => transaction!(pay),
         "pay_and_poll" => transaction!(pay_and_poll),
         "checkout" => transaction!(checkout),
         "charge_points" => transaction!(charge_points),
@@ -83,7 +88,7 @@ pub(super) fn built_in(name: &str) -> Option<TransactionFunction> {
 
 /// Whether a journey is nothing without a payment gateway.
 pub(super) fn pays(name: &str) -> bool {
-    matches!(name, "pay_and_poll" | "checkout")
+    matches!(name, "pay" | "pay_and_poll" | "checkout")
 }
 
 async fn browse(user: &mut GooseUser) -> TransactionResult {

@@ -25,7 +25,21 @@ const KEY_HEADER: &str = "Idempotency-Key";
 /// Under this key nothing was sent, and nothing will be.
 const SPENT: &str = "gateway_unavailable";
 
+/// Only a payment that succeeds at once will do.
+pub(super) async fn pay(user: &mut GooseUser) -> TransactionResult {
+    let (request, entry) = payment()?;
+    let hear = |answer: Option<&Answer>| PAYMENTS.hear(entry, answer);
+    step_heard(user, request.expect(&[201]), not_failed, hear).await?;
+    Ok(())
+}
+
 pub(super) async fn pay_and_poll(user: &mut GooseUser) -> TransactionResult {
+    let (request, entry) = payment()?;
+    settle(user, request, entry, &PAYMENTS).await
+}
+
+/// A payment for an order of its own.
+fn payment() -> Result<(Request, Option<Entry>), Box<TransactionError>> {
     #[derive(Serialize)]
     struct NewPayment {
         order_id: i64,
@@ -49,13 +63,7 @@ pub(super) async fn pay_and_poll(user: &mut GooseUser) -> TransactionResult {
             text: key,
             spent_by: Some(SPENT),
         });
-    let entry = begin(Paid::Order(order_id));
-    let goods = Goods {
-        path: "/payments",
-        name: "GET /payments/{id}",
-        failed: &["payment_failed", SPENT],
-    };
-    settle(user, request, entry, &goods).await
+    Ok((request, begin(Paid::Order(order_id))))
 }
 
 pub(super) async fn checkout(user: &mut GooseUser) -> TransactionResult {
@@ -127,6 +135,12 @@ struct Goods {
     failed: &'static [&'static str],
 }
 
+const PAYMENTS: Goods = Goods {
+    path: "/payments",
+    name: "GET /payments/{id}",
+    failed: &["payment_failed", SPENT],
+};
+
 /// Sends the request and asks until what became of it is final, or the arrival's time is over.
 async fn settle(
     user: &mut GooseUser,
@@ -134,10 +148,7 @@ async fn settle(
     entry: Option<Entry>,
     goods: &Goods,
 ) -> TransactionResult {
-    let hear = |answer: Option<&Answer>| {
-        let (id, word) = answer.map_or((None, Word::Nothing), |answer| goods.heard(answer));
-        tell(entry, id, word);
-    };
+    let hear = |answer: Option<&Answer>| goods.hear(entry, answer);
     let request = request.expect(&[201, 202]);
     let (_, (id, mut word)) = step_heard(user, request, not_failed, hear).await?;
     while word == Word::Pending {
@@ -168,6 +179,12 @@ async fn settle(
 }
 
 impl Goods {
+    /// Keeps what the first request was told, and before that that it was told nothing.
+    fn hear(&self, entry: Option<Entry>, answer: Option<&Answer>) {
+        let (id, word) = answer.map_or((None, Word::Nothing), |answer| self.heard(answer));
+        tell(entry, id, word);
+    }
+
     /// What an answer to the first request says.
     fn heard(&self, answer: &Answer) -> (Option<i64>, Word) {
         let is_failure = || {

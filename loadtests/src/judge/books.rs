@@ -21,6 +21,9 @@ pub fn check_books(books: &Books) -> Violations {
         if balance != sum || balance < 0 {
             let what = format!("member {member} has {balance}, and a ledger of {sum}");
             found.add(Violation::Unbalanced, what);
+        } else if account.lowest < 0 {
+            let what = format!("member {member} once had {}", account.lowest);
+            found.add(Violation::Unbalanced, what);
         }
     }
     for transfer in &books.broken_transfers {
@@ -34,6 +37,11 @@ pub fn check_books(books: &Books) -> Violations {
         if issued > quantity {
             let what = format!("coupon {id}: {issued} of {quantity} were issued");
             found.add(Violation::Oversold, what);
+        }
+        if issued > coupon.holders {
+            let holders = coupon.holders;
+            let what = format!("coupon {id}: {issued} were issued to {holders} members");
+            found.add(Violation::IssuedTwice, what);
         }
         if remaining != quantity - issued {
             let what =
@@ -56,6 +64,7 @@ mod tests {
             member: 7,
             balance,
             sum,
+            lowest: 0,
         }
     }
 
@@ -65,6 +74,7 @@ mod tests {
             quantity: 50,
             issued,
             remaining,
+            holders: issued,
         }
     }
 
@@ -102,7 +112,11 @@ mod tests {
             ..Books::default()
         };
         assert_eq!(kinds(&transfers), ["half_transfer".to_owned()].into());
-        for wrong in [account(70, 60), account(-5, -5)] {
+        let once_negative = AccountRow {
+            lowest: -5,
+            ..account(70, 70)
+        };
+        for wrong in [account(70, 60), account(-5, -5), once_negative] {
             let accounts = Books {
                 accounts: vec![wrong],
                 ..Books::default()
@@ -114,6 +128,14 @@ mod tests {
             ..Books::default()
         };
         assert_eq!(kinds(&of(coupon(51, -1))), ["oversold".to_owned()].into());
+        let to_one_member = CouponRow {
+            holders: 9,
+            ..coupon(10, 40)
+        };
+        assert_eq!(
+            kinds(&of(to_one_member)),
+            ["issued_twice".to_owned()].into()
+        );
         assert_eq!(
             kinds(&of(coupon(10, 41))),
             ["wrong_stock".to_owned()].into()

@@ -19,6 +19,7 @@ pub fn check_payments(history: &PaymentHistory) -> Violations {
     words(&index, history, &mut found);
     payments(&index, history, &mut found);
     orders(&index, history, &mut found);
+    amounts(&index, history, &mut found);
     found
 }
 
@@ -164,6 +165,7 @@ fn payments(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations)
             id,
             order_id,
             status,
+            ..
         } = payment;
         match &**status {
             "SUCCEEDED" => {
@@ -201,6 +203,38 @@ fn orders(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations) {
             "CREATED" => found.add(Violation::StillPending, format!("{named} is CREATED")),
             _ => {}
         }
+    }
+}
+
+/// Of what stands, of what is written down for an order, and of the points that an order cost.
+fn amounts(index: &Index<'_>, history: &PaymentHistory, found: &mut Violations) {
+    let mut compare = |what: String, is: i64, due: i64| {
+        if is != due {
+            let what = format!("{what}: {is} instead of {due}");
+            found.add(Violation::WrongAmount, what);
+        }
+    };
+    for (charge, payment) in index.standing.values().flatten() {
+        let what = format!("charge {} of payment {}", charge.id, payment.id);
+        compare(what, charge.amount, payment.amount);
+    }
+    for payment in &history.payments {
+        if let Some(order) = index.orders.get(&payment.order_id) {
+            let what = format!("payment {} of order {}", payment.id, order.id);
+            compare(what, payment.amount, order.due);
+        }
+    }
+    for order in &history.orders {
+        let points = match &*order.status {
+            "PAID" => order.points,
+            "FAILED" => 0,
+            _ => continue,
+        };
+        compare(
+            format!("points of order {}", order.id),
+            order.points_taken,
+            points,
+        );
     }
 }
 

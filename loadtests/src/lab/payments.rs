@@ -165,6 +165,8 @@ fn charge_row(charge: Charge) -> ChargeRow {
     ChargeRow {
         id: charge.payment_id,
         payment: charge.order_id,
+        // A sum that no bigint holds is none that a payment has.
+        amount: i64::try_from(charge.amount).unwrap_or(i64::MAX),
         stands: charge.status == ChargeStatus::Approved,
     }
 }

@@ -5,9 +5,11 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 use crate::record::{AccountRow, Books, BrokenEntry, BrokenTransfer, CouponRow};
 
 const ACCOUNTS: &str = "
-    SELECT member_id, balance,
-           (SELECT coalesce(sum(change), 0)::bigint FROM point_entries e WHERE e.member_id = a.member_id)
-      FROM point_accounts a ORDER BY member_id";
+    SELECT member_id, balance, coalesce(sum, 0), coalesce(lowest, 0)
+      FROM point_accounts
+      LEFT JOIN (SELECT member_id, sum(change)::bigint AS sum, min(balance_after) AS lowest
+                   FROM point_entries GROUP BY member_id) AS ledgers USING (member_id)
+     ORDER BY member_id";
 
 /// Whoever holds a lock that works draws the entry's id while holding it, so that ids are in the order of
 /// the changes.
@@ -29,8 +31,11 @@ const BROKEN_TRANSFERS: &str = "
 const SEATS_TAKEN: &str = "SELECT count(*) FROM seats WHERE status <> 'FREE'";
 
 const COUPONS: &str = "
-    SELECT id, quantity, (SELECT count(*) FROM coupon_issues i WHERE i.coupon_id = c.id), remaining
-      FROM coupons c ORDER BY id";
+    SELECT id, quantity, coalesce(issued, 0), remaining, coalesce(holders, 0)
+      FROM coupons
+      LEFT JOIN (SELECT coupon_id AS id, count(*) AS issued, count(DISTINCT member_id) AS holders
+                   FROM coupon_issues GROUP BY coupon_id) AS issues USING (id)
+     ORDER BY id";
 
 pub async fn read(url: &str) -> Result<Books, sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;
@@ -40,6 +45,7 @@ pub async fn read(url: &str) -> Result<Books, sqlx::Error> {
             member: row.try_get(0)?,
             balance: row.try_get(1)?,
             sum: row.try_get(2)?,
+            lowest: row.try_get(3)?,
         })
     });
     let entries = sqlx::query(BROKEN_ENTRIES)
@@ -60,6 +66,7 @@ pub async fn read(url: &str) -> Result<Books, sqlx::Error> {
             quantity: row.try_get(1)?,
             issued: row.try_get(2)?,
             remaining: row.try_get(3)?,
+            holders: row.try_get(4)?,
         })
     });
     let transfers = sqlx::query(BROKEN_TRANSFERS)

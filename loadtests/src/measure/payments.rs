@@ -30,14 +30,16 @@ const OPEN: &str = "
                                     WHERE order_id = orders.id AND status = 'SUCCEEDED')))";
 
 const PAYMENTS: &str = "
-    SELECT id, order_id,
+    SELECT id, order_id, amount,
            CASE WHEN status = 'SUCCEEDED' AND cancel_requested_at IS NOT NULL
                 THEN 'REFUNDING' ELSE status END
       FROM payments WHERE id > $1 ORDER BY id";
 
 /// The goods are looked up where they are kept: what an order says of itself is not asked.
 const ORDERS: &str = "
-    SELECT id, status, amount - points, idempotency_key,
+    SELECT id, status, amount - points, points,
+           (SELECT coalesce(-sum(change), 0)::bigint FROM point_entries WHERE order_id = o.id),
+           idempotency_key,
            seat IS NULL AND coupon_id IS NULL,
            EXISTS (SELECT FROM seats WHERE order_id = o.id AND status = 'HELD')
                OR EXISTS (SELECT FROM coupon_issues WHERE order_id = o.id AND held),
@@ -73,7 +75,8 @@ pub async fn rows(
         Ok(PaymentRow {
             id: row.try_get(0)?,
             order_id: row.try_get(1)?,
-            status: row.try_get(2)?,
+            amount: row.try_get(2)?,
+            status: row.try_get(3)?,
         })
     });
     let payments: Result<_, sqlx::Error> = payments.collect();
@@ -84,8 +87,10 @@ pub async fn rows(
             id: row.try_get(0)?,
             status: row.try_get(1)?,
             due: row.try_get(2)?,
-            key: row.try_get(3)?,
-            goods: match (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?) {
+            points: row.try_get(3)?,
+            points_taken: row.try_get(4)?,
+            key: row.try_get(5)?,
+            goods: match (row.try_get(6)?, row.try_get(7)?, row.try_get(8)?) {
                 (true, ..) => Goods::None,
                 (_, _, true) => Goods::Granted,
                 (_, true, _) => Goods::Held,

@@ -1,11 +1,12 @@
 //! The service's books of points, coupons and seats at one moment. Read once, checked by the judge, not kept.
 
-/// What a member has, and the sum of every change of it.
+/// What a member has, the sum of every change of it, and the least that it ever was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRow {
     pub member: i64,
     pub balance: i64,
     pub sum: i64,
+    pub lowest: i64,
 }
 
 /// A change of points that did not begin where the change before it had ended.
@@ -23,6 +24,8 @@ pub struct CouponRow {
     pub quantity: i64,
     pub issued: i64,
     pub remaining: i64,
+    /// Members who have one.
+    pub holders: i64,
 }
 
 /// A transfer of points between two members, as far as the ledger has it.

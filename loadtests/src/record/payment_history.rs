@@ -34,6 +34,7 @@ pub enum Word {
 pub struct PaymentRow {
     pub id: i64,
     pub order_id: i64,
+    pub amount: i64,
     pub status: String,
 }
 
@@ -44,6 +45,10 @@ pub struct OrderRow {
     pub status: String,
     /// What was to be paid with money.
     pub due: i64,
+    /// What was to be paid with points.
+    pub points: i64,
+    /// What the ledger of points says was taken for it and not given back.
+    pub points_taken: i64,
     pub key: Option<String>,
     pub goods: Goods,
 }
@@ -68,6 +73,7 @@ pub struct ChargeRow {
     pub id: String,
     /// The service's payment, as the gateway was told.
     pub payment: String,
+    pub amount: i64,
     /// Not cancelled.
     pub stands: bool,
 }

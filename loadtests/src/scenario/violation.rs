@@ -21,17 +21,21 @@ pub enum Violation {
     NotGranted,
     /// The order has its goods or keeps them from others, and it failed, or no charge stands.
     GrantedUnpaid,
+    /// Another sum than was to be paid: charged, written down, or taken in points or kept of them.
+    WrongAmount,
     /// Not final by the end of the heal time.
     StillPending,
     /// A change of points that began from another balance than the change before it had left: one of
     /// the two is lost.
     LostUpdate,
-    /// A balance of points that is not the sum of its ledger, or is negative.
+    /// A balance of points that is not the sum of its ledger, or is or was negative.
     Unbalanced,
     /// A transfer of points that did not give one member what it took from another.
     HalfTransfer,
     /// A coupon that was issued beyond its quantity.
     Oversold,
+    /// A coupon that one member has more than once.
+    IssuedTwice,
     /// A coupon of which not so many remain as have not been issued.
     WrongStock,
     /// Something has happened of which the member concerned never got the mail, and nobody is going to
@@ -52,18 +56,20 @@ enum Checker {
 }
 
 impl Violation {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::DoubleCharge,
         Self::LostCharge,
         Self::UnexpectedCharge,
         Self::Orphan,
         Self::NotGranted,
         Self::GrantedUnpaid,
+        Self::WrongAmount,
         Self::StillPending,
         Self::LostUpdate,
         Self::Unbalanced,
         Self::HalfTransfer,
         Self::Oversold,
+        Self::IssuedTwice,
         Self::WrongStock,
         Self::LostEvent,
         Self::UndeliveredEvent,
@@ -98,6 +104,7 @@ impl Violation {
             | Self::Unbalanced
             | Self::HalfTransfer
             | Self::Oversold
+            | Self::IssuedTwice
             | Self::WrongStock => Checker::Books,
             Self::LostEvent | Self::UndeliveredEvent | Self::DuplicateMail => Checker::Deliveries,
             _ => Checker::Payments,
@@ -113,11 +120,13 @@ impl Violation {
             Self::Orphan => "orphan",
             Self::NotGranted => "not_granted",
             Self::GrantedUnpaid => "granted_unpaid",
+            Self::WrongAmount => "wrong_amount",
             Self::StillPending => "still_pending",
             Self::LostUpdate => "lost_update",
             Self::Unbalanced => "unbalanced",
             Self::HalfTransfer => "half_transfer",
             Self::Oversold => "oversold",
+            Self::IssuedTwice => "issued_twice",
             Self::WrongStock => "wrong_stock",
             Self::LostEvent => "lost_event",
             Self::UndeliveredEvent => "undelivered_event",
@@ -134,11 +143,13 @@ impl Violation {
             Self::Orphan => "orphans",
             Self::NotGranted => "not_granted",
             Self::GrantedUnpaid => "granted_unpaid",
+            Self::WrongAmount => "wrong_amounts",
             Self::StillPending => "still_pending",
             Self::LostUpdate => "lost_updates",
             Self::Unbalanced => "unbalanced_accounts",
             Self::HalfTransfer => "half_transfers",
             Self::Oversold => "oversold_coupons",
+            Self::IssuedTwice => "twice_issued_coupons",
             Self::WrongStock => "wrong_stocks",
             Self::LostEvent => "lost_events",
             Self::UndeliveredEvent => "undelivered_events",

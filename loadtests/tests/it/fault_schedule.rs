@@ -304,6 +304,10 @@ async fn a_knob_that_does_not_exist_is_found_wrong_and_nothing_else_happens() {
         "{:?}",
         log.findings
     );
+    assert!(
+        log.findings[0].fails,
+        "a trial without its fault must not pass"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

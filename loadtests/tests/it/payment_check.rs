@@ -71,11 +71,17 @@ fn findings(record: &Value) -> Vec<(String, String)> {
 
 #[test]
 fn careful_clients_of_a_careful_service_leave_nothing_to_find() {
-    let (ended, record) = run("pay_and_poll = 2, checkout = 1, charge_points = 1", CAREFUL);
+    let journeys = "pay_and_poll = 2, pay = 1, checkout = 1, charge_points = 1";
+    let (ended, record) = run(journeys, CAREFUL);
     assert_eq!(findings(&record), [], "{}", ended.all());
     assert_eq!(ended.code, Some(0), "{}", ended.all());
     let arm = &record["arms"][0];
-    for figure in ["still_pending", "unexpected_charges", "granted_unpaid"] {
+    for figure in [
+        "still_pending",
+        "unexpected_charges",
+        "granted_unpaid",
+        "wrong_amounts",
+    ] {
         assert_eq!(arm["figures"][figure], 0.0, "{figure}");
     }
     let phase = &arm["rounds"][0]["phases"][0];
@@ -87,6 +93,9 @@ fn careful_clients_of_a_careful_service_leave_nothing_to_find() {
         let step = &phase["steps"][step];
         assert!(step["count"].as_u64() > step["failed"].as_u64(), "{step}");
     }
+    let count = |step: &str| phase["steps"][step]["count"].as_f64().unwrap();
+    let all_words = count("POST /payments") + count("POST /orders");
+    assert_eq!(arm["figures"]["payments_tried"], all_words);
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn payment(id: i64, order_id: i64, status: &str) -> PaymentRow {
     PaymentRow {
         id,
         order_id,
+        amount: 500,
         status: status.into(),
     }
 }
@@ -26,6 +27,7 @@ fn charge(id: &str, payment: i64, stands: bool) -> ChargeRow {
     ChargeRow {
         id: id.into(),
         payment: payment.to_string(),
+        amount: 500,
         stands,
     }
 }
@@ -35,6 +37,8 @@ fn order(id: i64, status: &str, key: &str) -> OrderRow {
         id,
         status: status.into(),
         due: 500,
+        points: 30,
+        points_taken: if status == "PAID" { 30 } else { 0 },
         key: Some(key.into()),
         goods: match status {
             "PAID" => Goods::Granted,
@@ -110,7 +114,7 @@ fn a_clean_history_has_nothing_wrong_with_it() {
     let none = check_payments(&clean());
     assert_eq!(none.findings(&BTreeSet::new()), []);
     let counts = none.counts(Violation::of_payments());
-    assert_eq!(counts.len(), 7);
+    assert_eq!(counts.len(), 8);
     assert!(counts.values().all(|count| *count == 0));
 }
 
@@ -223,6 +227,28 @@ fn what_became_of_the_goods_themselves_is_looked_at() {
         let wanted = one(Violation::GrantedUnpaid, "order 2");
         assert_eq!(kept_back, wanted, "{kept:?}");
     }
+}
+
+#[test]
+fn another_sum_than_was_to_be_paid_is_found() {
+    let wrong = |what: &str| one(Violation::WrongAmount, what);
+    let charged = planted(|history| history.charges[0].amount = 5_000);
+    assert_eq!(
+        charged,
+        wrong("charge g1 of payment 11: 5000 instead of 500")
+    );
+    // Whatever was cancelled went back whole.
+    assert_eq!(planted(|history| history.charges[1].amount = 5_000), []);
+    let written = |history: &mut PaymentHistory| {
+        history.payments[5].amount = 400;
+        history.charges[4].amount = 400;
+    };
+    let found = planted(written);
+    assert_eq!(found, wrong("payment 21 of order 1: 400 instead of 500"));
+    let for_nothing = planted(|history| history.orders[0].points_taken = 0);
+    assert_eq!(for_nothing, wrong("points of order 1: 0 instead of 30"));
+    let kept = planted(|history| history.orders[1].points_taken = 30);
+    assert_eq!(kept, wrong("points of order 2: 30 instead of 0"));
 }
 
 #[test]

@@ -195,6 +195,10 @@ pub const ARM: &[Figure] = &[
         "Orders that have their goods, or keep them from others, although they failed, or no charge stands and something was to be paid.",
     ),
     violations(
+        "wrong_amounts",
+        "Charges of another sum than their payment, payments of another sum than their order, and orders that took other points than they cost, or kept some although they failed.",
+    ),
+    violations(
         "still_pending",
         "Payments and orders that were not final by the end of the heal time.",
     ),
@@ -204,7 +208,7 @@ pub const ARM: &[Figure] = &[
     ),
     of_books(
         "unbalanced_accounts",
-        "Members whose points are not the sum of their ledger, or are negative.",
+        "Members whose points are not the sum of their ledger, or are or were negative.",
     ),
     of_books(
         "half_transfers",
@@ -213,6 +217,10 @@ pub const ARM: &[Figure] = &[
     of_books(
         "oversold_coupons",
         "Coupons that were issued beyond their quantity.",
+    ),
+    of_books(
+        "twice_issued_coupons",
+        "Coupons that a member has more than once.",
     ),
     of_books(
         "wrong_stocks",

@@ -43,6 +43,7 @@ fn options() -> Options {
         "hold_seat",
         "member",
         "mix",
+        "pay",
         "pay_and_poll",
         "post",
         "read_your_write",
