@@ -34,8 +34,7 @@ enum Command {
     ///
     /// They are those of what runs: the service, its admin and metrics pages, the database as the
     /// service and as its owner reach it, the payment gateway and its admin pages where the scenario
-    /// has one, the fault proxies, and the folder of logs. No environment
-    /// runs a Redis today, so there is no `redis` among them; `squall services` starts one.
+    /// has one, Redis where it has one, the fault proxies, and the folder of logs.
     Up {
         /// Whose environment; by default the service's own defaults on a small dataset.
         scenario: Option<String>,

@@ -272,6 +272,11 @@ impl<'a> Lab<'a> {
             incomplete,
             ..load.generator.account()
         };
+        let missing_samples = load.generator.missing_samples().map(|reason| Finding {
+            code: SAMPLES_INCOMPLETE.to_owned(),
+            detail: format!("the file of --samples lacks arrivals: {reason}"),
+            fails: false,
+        });
         let needed = self.judge.needed_server_figures(&trial.arm);
         let validity = judge::assess(&trial.load.model, &phases, &account, &needed);
         TrialRecord {
@@ -295,6 +300,7 @@ impl<'a> Lab<'a> {
                 .findings
                 .into_iter()
                 .chain(checked.findings)
+                .chain(missing_samples)
                 .collect(),
             violations: checked.violations,
             payments_tried: checked.tried,
@@ -312,6 +318,9 @@ impl Drop for Lab<'_> {
         }
     }
 }
+
+/// The figures are whole all the same: they do not come from that file.
+pub const SAMPLES_INCOMPLETE: &str = "samples_incomplete";
 
 /// What was seen of one trial, not yet put together.
 struct Observed {

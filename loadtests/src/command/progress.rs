@@ -10,6 +10,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::engine::{Progress, ProgressSnapshot};
+use crate::lab::SAMPLES_INCOMPLETE;
 use crate::record::{RecordDocument, TrialRecord, Verdict};
 use crate::scenario::{Plan, Trial};
 
@@ -113,6 +114,13 @@ pub fn say_verdict(document: &RecordDocument, out: &Path) {
     for (arm, round, reason) in document.invalid_reasons() {
         eprintln!("  invalid: {arm}, round {round}: {reason}");
     }
+    for (arm, round, found) in document.failing_findings() {
+        let (code, detail) = (&found.code, &found.detail);
+        eprintln!(
+            "  {}  {arm}, round {round}: {code}: {detail}",
+            mark(Some(false))
+        );
+    }
     eprintln!("{}: {}", document.scenario, verdict_in_words(document));
     eprintln!("report: {}", out.join("report.html").display());
 }
@@ -146,6 +154,10 @@ impl Running {
             sum(|c| c.failed),
             sum(|c| c.unsent)
         );
+        let mut findings = record.findings.iter();
+        if let Some(found) = findings.find(|found| found.code == SAMPLES_INCOMPLETE) {
+            eprintln!("{}: {}", self.title, found.detail);
+        }
     }
 
     fn end(&mut self) {
@@ -232,6 +244,9 @@ fn verdict_in_words(document: &RecordDocument) -> &'static str {
             "PASS: the load was carried; nothing was claimed about it"
         }
         Verdict::Pass => "PASS: everything that was claimed held",
+        Verdict::Fail if document.failing_findings().next().is_some() => {
+            "FAIL: the checks found what must not happen"
+        }
         Verdict::Fail => "FAIL: a claim or threshold did not hold",
         Verdict::Inconclusive => "INCONCLUSIVE: the data do not decide",
         Verdict::Invalid => {

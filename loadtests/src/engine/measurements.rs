@@ -50,6 +50,16 @@ pub struct GeneratorFacts {
 }
 
 impl GeneratorFacts {
+    /// What the samples file lacks, in words.
+    pub fn missing_samples(&self) -> Option<String> {
+        let left_out = (self.lines_left_out > 0).then(|| {
+            let lines = self.lines_left_out;
+            format!("{lines} arrivals came faster than they could be written")
+        });
+        let error = self.samples_error.clone();
+        left_out.or(error)
+    }
+
     /// What the judge asks; which scrapes were missed is known elsewhere.
     pub fn account(&self) -> GeneratorAccount {
         GeneratorAccount {

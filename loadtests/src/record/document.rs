@@ -201,6 +201,16 @@ impl RecordDocument {
         }
     }
 
+    /// What checks found that the run fails for, and an arm does not expect: arm, round and finding.
+    pub fn failing_findings(&self) -> impl Iterator<Item = (&str, u32, &Finding)> {
+        self.arms.iter().flat_map(|arm| {
+            arm.rounds.iter().flat_map(move |round| {
+                let failing = round.findings.iter().filter(|finding| finding.fails);
+                failing.map(move |finding| (arm.name.as_str(), round.round, finding))
+            })
+        })
+    }
+
     /// Why trials say nothing about the service: arm, round and reason.
     pub fn invalid_reasons(&self) -> impl Iterator<Item = (&str, u32, &str)> {
         self.arms.iter().flat_map(|arm| {

@@ -28,7 +28,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ),
     (
         "recovery",
-        "Seconds from the end of the disturbance to the first of 5 seconds in a row with at least 95 % of the level before it; \"never\" if that does not happen within the run.",
+        "Seconds from the end of the disturbance to the first of 5 seconds in a row with at least 95 % of the share of arrivals that were answered before it, or whatever the scenario's [slo] asks for; \"never\" if that does not happen within the run.",
     ),
     (
         "claim",
@@ -44,6 +44,6 @@ pub const WORDS: &[(&str, &str)] = &[
     ),
     (
         "release lag",
-        "How late the generator released arrivals: its own error, which must stay below 5 ms at p99.",
+        "How late the generator released arrivals: its own error, which must stay below 5 ms at p99. So must how late its users, though idle, began them.",
     ),
 ];

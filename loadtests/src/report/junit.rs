@@ -1,5 +1,5 @@
 //! The decisions as `JUnit` XML, for the systems that show test results: one suite for validity,
-//! claims and thresholds each. What is undecided is an error, never a pass.
+//! checks, claims and thresholds each. What is undecided is an error, never a pass.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -31,6 +31,7 @@ pub fn report(document: &RecordDocument) -> Result<String, ReportError> {
         }
     }
     report.add_test_suite(trials);
+    report.add_test_suite(checks(document));
     let claims = document
         .claims
         .iter()
@@ -46,6 +47,29 @@ pub fn report(document: &RecordDocument) -> Result<String, ReportError> {
     });
     report.add_test_suite(rules(document, "thresholds", thresholds));
     Ok(report.to_string()?)
+}
+
+/// What the checkers found after each trial. A quick run leaves them no time, so they decide nothing there.
+fn checks(document: &RecordDocument) -> TestSuite {
+    let mut suite = TestSuite::new(format!("{}: checks", document.scenario));
+    for arm in &document.arms {
+        for round in &arm.rounds {
+            let failing = round.findings.iter().filter(|found| found.fails);
+            let failing: Vec<String> = failing
+                .map(|found| format!("{}: {}", found.code, found.detail))
+                .collect();
+            let problem = Some(failing.join("; ")).filter(|problem| !problem.is_empty());
+            let name = format!("{}, round {}", arm.name, round.round);
+            let mut case = case(&name, "check", problem.as_deref(), NonSuccessKind::Failure);
+            if document.quick {
+                case.status = TestCaseStatus::skipped();
+                case.status
+                    .set_message("a smoke run leaves the checks no time");
+            }
+            suite.add_test_case(case);
+        }
+    }
+    suite
 }
 
 fn rules<'a>(

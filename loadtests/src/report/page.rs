@@ -3,7 +3,8 @@
 
 use crate::record::show::NOTHING;
 use crate::record::{
-    ArmDocument, ClaimOutcome, Event, RecordDocument, SearchRecord, ThresholdOutcome, Verdict,
+    ArmDocument, ClaimOutcome, Event, Finding, RecordDocument, SearchRecord, ThresholdOutcome,
+    Verdict,
 };
 
 use super::table::Table;
@@ -160,17 +161,26 @@ fn summary(document: &RecordDocument, claims: &[Rule], thresholds: &[Rule]) -> S
         Verdict::Interrupted => {
             format!("The run was cut short; this is what was measured until then. {rules}.")
         }
+        Verdict::Inconclusive if nothing_succeeded(document) => {
+            "No arrival succeeded, so nothing was shown.".to_owned()
+        }
         _ if document.quick => {
             format!("Everything ran. {rules}, which decides nothing in a smoke run.")
         }
         Verdict::Inconclusive if document.search.is_some() && claims.is_empty() => {
             "The search found no boundary.".to_owned()
         }
-        Verdict::Inconclusive if document.claims.is_empty() && document.thresholds.is_empty() => {
-            "No arrival was offered, so nothing was shown.".to_owned()
+        _ if document.failing_findings().next().is_some() => {
+            format!("{rules}. Checks found what must not happen, see above.")
         }
         _ => format!("{rules}."),
     }
+}
+
+fn nothing_succeeded(document: &RecordDocument) -> bool {
+    let rounds = document.arms.iter().flat_map(|arm| &arm.rounds);
+    let mut phases = rounds.flat_map(|round| &round.phases);
+    phases.all(|phase| phase.counts.ok == 0)
 }
 
 fn warnings(document: &RecordDocument) -> Vec<Warning> {
@@ -190,6 +200,17 @@ fn warnings(document: &RecordDocument) -> Vec<Warning> {
         "REPEATED: in these runs the load generator or the measurement was at fault, and they were not counted"
     };
     warn(!invalid.is_empty(), headline, invalid);
+    let found: Vec<String> = document
+        .failing_findings()
+        .map(|(arm, round, found)| {
+            format!("{arm}, round {round}: {}: {}", found.code, found.detail)
+        })
+        .collect();
+    warn(
+        !found.is_empty() && !document.quick,
+        "CHECKED AND FOUND: this must not happen, and the run fails for it",
+        found,
+    );
     warn(
         document.verdict == Verdict::Interrupted,
         "INTERRUPTED: the run was cut short",
@@ -262,7 +283,7 @@ fn arm_section(arm: &ArmDocument) -> ArmSection {
             round
                 .findings
                 .iter()
-                .map(|found| format!("{of_round}{}: {}", found.code, found.detail)),
+                .map(|found| format!("{of_round}{}: {}{}", found.code, found.detail, fails(found))),
         );
     }
     ArmSection {
@@ -271,6 +292,14 @@ fn arm_section(arm: &ArmDocument) -> ArmSection {
         servers: comparison::servers(arm),
         events,
         findings,
+    }
+}
+
+fn fails(found: &Finding) -> &'static str {
+    if found.fails {
+        " (the run fails for it)"
+    } else {
+        ""
     }
 }
 

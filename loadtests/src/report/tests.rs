@@ -6,7 +6,9 @@ mod boundary;
 
 use crate::judge::{ClaimText, Judge, ThresholdText, Vocabulary};
 use crate::record::store::{StoredRecord, TrialHistograms};
-use crate::record::{PhaseRecord, Quantiles, RecordDocument, TrialRecord, Verdict, fixture};
+use crate::record::{
+    Finding, PhaseRecord, Quantiles, RecordDocument, TrialRecord, Verdict, fixture,
+};
 
 use super::{Evidence, Refusal, Rendered, refusal, render, render_evidence, splice};
 
@@ -131,6 +133,24 @@ fn what_must_not_be_overlooked_is_above_everything() {
             "budget, round 1: arrivals were released late in after",
         );
     }
+    let mut wrong = trials();
+    wrong[1].findings.push(Finding {
+        code: "double_charge".into(),
+        detail: "1: order 7".into(),
+        fails: true,
+    });
+    let wrong = render(&stored(&wrong, |document| document.verdict = Verdict::Fail)).unwrap();
+    for (report, code) in [
+        (&wrong.markdown, "double\\_charge"),
+        (&wrong.html, "double_charge"),
+    ] {
+        let found = place(report, &format!("budget, round 1: {code}: 1: order 7"));
+        assert!(found < place(report, "Checks found what must not happen"));
+    }
+    place(
+        &wrong.junit,
+        r#"<failure message="double_charge: 1: order 7""#,
+    );
     let cut = rendered(|document| document.verdict = Verdict::Interrupted);
     place(&cut.html, "INTERRUPTED: the run was cut short");
 }
@@ -288,9 +308,9 @@ fn a_breaker_that_opened_is_drawn_and_one_that_never_did_is_not() {
 #[test]
 fn junit_counts_what_is_undecided_as_an_error() {
     let xml = rendered(|_| ()).junit;
-    place(&xml, r#"tests="8" skipped="0" failures="2" errors="1""#);
+    place(&xml, r#"tests="12" skipped="0" failures="2" errors="1""#);
     let quick = rendered(|document| document.quick = true).junit;
-    place(&quick, r#"tests="8" skipped="4" failures="0" errors="0""#);
+    place(&quick, r#"tests="12" skipped="8" failures="0" errors="0""#);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -123,6 +124,21 @@ fn a_place_where_samples_cannot_be_is_bad_input_before_anything_starts() {
     }
     assert!(!asked.load(Ordering::Relaxed), "load was sent");
     assert!(!folder.path().join("out").exists(), "something ran");
+}
+
+#[test]
+fn samples_that_could_not_all_be_written_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    symlink("/dev/full", folder.path().join("all.csv")).unwrap();
+    let (url, _) = server();
+    let arguments = [&arguments(&url, "out")[..], &["--samples", "all.csv"]].concat();
+    let ended = command::run(folder.path(), &arguments);
+    for word in ["--samples lacks arrivals", "No space left"] {
+        assert!(ended.stderr.contains(word), "{}", ended.all());
+    }
+    let record = command::record(&folder.path().join("out"));
+    let found = &record["arms"][0]["rounds"][0]["findings"][0];
+    assert_eq!(found["code"], "samples_incomplete", "{record}");
 }
 
 #[test]

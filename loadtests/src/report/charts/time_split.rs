@@ -61,7 +61,7 @@ pub fn chart(document: &RecordDocument) -> Option<Chart> {
     Some(Chart {
         slug: "time-split".to_owned(),
         title: "Where a request's time goes".to_owned(),
-        description: "The mean time of a request in the service, in each phase and arm, split into waiting for a database connection, SQL, gateway and own work.".to_owned(),
+        description: "The mean time of a request in the service, in each phase and arm, split into waiting for a database connection, SQL, gateway, Redis and own work.".to_owned(),
         x,
         // Stacks have names instead.
         y: Axis::from_zero("", std::iter::empty(), number),
