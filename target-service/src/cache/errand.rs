@@ -150,8 +150,7 @@ impl<V: Cached, E> Errand<V, E> {
         self.inner.meters.loads.increment(1);
         // It replaces just what was seen, or finds nothing, because that has run out in the meantime and nobody
         // else was faster.
-        let is_first = stored.before.is_none() || stored.before == self.seen;
-        let is_first = stored.is_put && is_first;
+        let is_first = stored.is_put && (stored.before.is_none() || stored.before == self.seen);
         self.inner.meters.expiries.increment(u64::from(is_first));
         Ok(value)
     }
