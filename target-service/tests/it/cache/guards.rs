@@ -9,15 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::origin::{Down, Origin};
-use super::{Instance, LONG, combinations};
+use super::{Instance, LONG, ask, combinations};
 use crate::support::{TestRedis, until};
 
 const MANY: usize = 40;
-
-fn ask(instance: &Arc<Instance>, origin: &Arc<Origin>) -> JoinHandle<Result<String, Down>> {
-    let (instance, origin) = (Arc::clone(instance), Arc::clone(origin));
-    tokio::spawn(async move { instance.get(&origin).await })
-}
 
 async fn answers(asked: Vec<JoinHandle<Result<String, Down>>>) -> Vec<Result<String, Down>> {
     join_all(asked)

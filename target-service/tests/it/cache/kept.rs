@@ -7,7 +7,7 @@ use target_service::cache::{Config, Guard, Tier, WritePolicy};
 use tokio::time::sleep;
 
 use super::origin::{Down, Origin};
-use super::{Instance, combinations};
+use super::{Instance, ask, combinations, tell_of_write};
 use crate::support::{TestRedis, until};
 
 #[tokio::test]
@@ -120,17 +120,11 @@ async fn a_load_that_began_before_a_write_does_not_bring_back_the_old_value() {
             Origin::of("old"),
         );
         origin.hold_back();
-        let reader = tokio::spawn({
-            let (instance, origin) = (Arc::clone(&instance), Arc::clone(&origin));
-            async move { instance.get(&origin).await }
-        });
+        let reader = ask(&instance, &origin);
         origin.until_fetches(1).await;
         origin.set("new");
         // With the guard `lock` the one who loads still holds the lock of the key.
-        let writer = tokio::spawn({
-            let (instance, origin) = (Arc::clone(&instance), Arc::clone(&origin));
-            async move { instance.written(&origin).await }
-        });
+        let writer = tell_of_write(&instance, &origin);
         writer.await.unwrap();
         origin.open();
         reader.await.unwrap().unwrap();
@@ -163,10 +157,7 @@ async fn of_two_writes_at_once_the_last_is_read() {
         let mut writing = Vec::new();
         for (number, value) in ["new", "newer"].into_iter().enumerate() {
             origin.set(value);
-            let (instance, origin_too) = (Arc::clone(&instance), Arc::clone(&origin));
-            writing.push(tokio::spawn(async move {
-                instance.written(&origin_too).await;
-            }));
+            writing.push(tell_of_write(&instance, &origin));
             origin.until_fetches(2 + number).await;
         }
         origin.open();
@@ -195,10 +186,7 @@ async fn who_reads_while_a_write_is_on_its_way_does_not_keep_the_old_value() {
         instance.get(&origin).await.unwrap();
         redis.hold_writes().await;
         origin.set("new");
-        let writing = tokio::spawn({
-            let (instance, origin) = (Arc::clone(&instance), Arc::clone(&origin));
-            async move { instance.written(&origin).await }
-        });
+        let writing = tell_of_write(&instance, &origin);
         redis.until_a_write_is_held().await;
         assert_eq!(
             instance.get(&origin).await.as_deref(),

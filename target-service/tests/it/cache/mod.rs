@@ -15,6 +15,7 @@ use target_service::cache::{Cache, Caches, Config, Guard, Tier};
 use target_service::context::RequestContext;
 use target_service::ids::RequestId;
 use target_service::redis::{self, Redis};
+use tokio::task::JoinHandle;
 
 use crate::support::TestRedis;
 use origin::{Down, Origin};
@@ -129,6 +130,18 @@ impl Instance {
     fn redis_key(&self) -> String {
         format!("cache:test:{}", self.key)
     }
+}
+
+/// Reads in a task of its own.
+fn ask(instance: &Arc<Instance>, origin: &Arc<Origin>) -> JoinHandle<Result<String, Down>> {
+    let (instance, origin) = (Arc::clone(instance), Arc::clone(origin));
+    tokio::spawn(async move { instance.get(&origin).await })
+}
+
+/// Tells of a write in a task of its own.
+fn tell_of_write(instance: &Arc<Instance>, origin: &Arc<Origin>) -> JoinHandle<()> {
+    let (instance, origin) = (Arc::clone(instance), Arc::clone(origin));
+    tokio::spawn(async move { instance.written(&origin).await })
 }
 
 fn request() -> RequestContext {

@@ -15,11 +15,11 @@ use futures_util::future::join_all;
 use redis::Script;
 use target_service::cache::{Config, Tier, WritePolicy};
 use target_service::redis::TimeoutConfig;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use super::origin::{Down, Origin};
-use super::{FAILED, Instance, combinations, patient, redis_at};
+use super::{FAILED, Instance, ask, combinations, patient, redis_at};
 use crate::support::{Proxy, TestRedis, until};
 
 const MANY: usize = 12;
@@ -241,11 +241,6 @@ impl Subject {
         let read = instance.get(origin).await;
         assert_eq!(read.as_deref(), Ok(value), "{:?}", self.config);
     }
-}
-
-fn ask(instance: &Arc<Instance>, origin: &Arc<Origin>) -> JoinHandle<Result<String, Down>> {
-    let (instance, origin) = (Arc::clone(instance), Arc::clone(origin));
-    tokio::spawn(async move { instance.get(&origin).await })
 }
 
 async fn every_strategy_goes_through(trouble: Trouble) {
