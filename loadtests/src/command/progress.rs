@@ -114,7 +114,9 @@ pub fn say_verdict(document: &RecordDocument, out: &Path) {
     for (arm, round, reason) in document.invalid_reasons() {
         eprintln!("  invalid: {arm}, round {round}: {reason}");
     }
-    for (arm, round, found) in document.failing_findings() {
+    // A smoke run leaves the checkers no time, and is decided by none of them.
+    let found = document.failing_findings().filter(|_| !document.quick);
+    for (arm, round, found) in found {
         let (code, detail) = (&found.code, &found.detail);
         eprintln!(
             "  {}  {arm}, round {round}: {code}: {detail}",
